@@ -1,0 +1,59 @@
+# Every target makes its own .venv from the pinned requirements; uv is used when it is there, plain venv and pip otherwise.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ifneq ($(shell command -v uv 2>/dev/null),)
+  MAKE_VENV = uv venv --quiet --allow-existing --seed --python $(PYTHON) $(VENV)
+  INSTALL = uv pip install --quiet --python $(BIN)/python
+else
+  MAKE_VENV = $(PYTHON) -m venv $(VENV)
+  INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test check format bench lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/.local ## run the whole mesh once through a scripted bad day, and balance the accounts
+	@$(BIN)/gti-mesh demo $(ARGS)
+
+up: $(VENV)/.local ## keep the mesh running on this machine until Ctrl-C
+	@$(BIN)/gti-mesh up $(ARGS)
+
+test: $(VENV)/.dev ## run every test tier
+	@$(BIN)/pytest $(ARGS)
+
+check: $(VENV)/.dev ## ruff, ruff format, mypy --strict, import-linter
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## mend what ruff can mend
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.dev ## measure the downloader on this machine
+	@$(BIN)/python -m tests.bench.downloader $(ARGS)
+
+lock: ## compile the pins anew (needs uv); no index addresses are recorded
+	uv pip compile --quiet --universal --generate-hashes --no-header pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --generate-hashes --no-header --extra local pyproject.toml -o requirements-local.lock
+	uv pip compile --quiet --universal --generate-hashes --no-header --extra local --extra dev pyproject.toml -o requirements-dev.lock
+
+clean: ## remove the environment, caches and local state
+	rm -rf $(VENV) .gti-mesh .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(VENV)/.local: requirements-local.lock pyproject.toml
+	@echo "setting up $(VENV) (once)"
+	@$(MAKE_VENV)
+	@$(INSTALL) --require-hashes -r requirements-local.lock
+	@$(INSTALL) --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.local
+	@$(INSTALL) --require-hashes -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,1 @@
+"""The mesh on one machine: emulators, simulators, services as processes, and a scheduler."""

@@ -1,0 +1,1 @@
+"""Console: what an operator uses, the gti-mesh command."""

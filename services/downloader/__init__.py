@@ -1,0 +1,1 @@
+"""Downloader: consumes MinuteRequested, lands the minute in Cloud Storage, publishes MinuteLanded or MinuteAbsent."""

@@ -1,0 +1,1 @@
+"""Planner: reads the clock and its state, publishes a MinuteRequested for every feed minute that is due or missing."""

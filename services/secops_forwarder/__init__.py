@@ -1,0 +1,1 @@
+"""SecOps forwarder: its room; nothing is built here yet."""

@@ -1,0 +1,1 @@
+"""What several services need: contracts, outcomes, settings and the edges to Google Cloud and VirusTotal."""
