@@ -19,7 +19,7 @@ MINUTES_LANDED = "minutes-landed"
 IOC_PAGES = "ioc-pages"
 
 # Names become parts of object and table names, so nothing but these characters may pass.
-Name = Annotated[str, Field(pattern=r"\A[a-z][a-z0-9_]{0,63}\Z")]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -70,7 +70,7 @@ class MinuteLanded(FeedMinute):
     event: Literal["landed"] = "landed"
     uri: str
     rejects_uri: str | None = None
-    crc32c: Annotated[str, Field(pattern=r"\A[0-9a-f]{8}\Z")]
+    crc32c: Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
     lines: Count
     rejected: Count
     bytes: Count

@@ -11,7 +11,7 @@ from shared.messages import Name
 from shared.outcomes import Misconfigured
 
 ColumnType = Literal["STRING", "INT64", "FLOAT64", "BOOL", "TIMESTAMP", "ARRAY<STRING>"]
-JsonPath = Annotated[str, Field(pattern=r"\A[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*\Z")]
+JsonPath = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$")]
 
 
 class Headline(BaseModel):
@@ -34,7 +34,7 @@ class Feed(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Name
-    path: Annotated[str, Field(pattern=r"\A[a-z][a-z_-]*\Z")]
+    path: Annotated[str, Field(pattern=r"^[a-z][a-z_-]*$")]
     object_type: Name
     licence: str
     description: str
