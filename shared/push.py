@@ -1,0 +1,86 @@
+"""Answer one push: do the work, and turn its outcome into what Pub/Sub understands.
+
+return -> 204 (ack); Poison -> recorded on the dead-letter topic, then 204; anything raised -> 500 (redelivered
+with backoff, dead-lettered by Pub/Sub when the attempts are spent). Pub/Sub takes 102, 200, 201, 202 and 204 for an
+ack and everything else for a nack (cloud.google.com/pubsub/docs/push).
+"""
+
+import logging
+from collections.abc import Callable
+
+from flask import Request
+
+from shared.envelope import Delivery, NotAPush, read_delivery
+from shared.logs import log_context
+from shared.messages import dead_letter_topic
+from shared.outcomes import MeshError, Poison
+from shared.ports import Outgoing, Publisher
+
+Answer = tuple[str, int]
+
+# The names that Pub/Sub itself puts on a message it dead-letters, so that one reader understands both.
+SOURCE_SUBSCRIPTION = "CloudPubSubDeadLetterSourceSubscription"
+SOURCE_DELIVERY_COUNT = "CloudPubSubDeadLetterSourceDeliveryCount"
+REASON = "reason"
+SOURCE_MESSAGE_ID = "source_message_id"
+
+# A Pub/Sub attribute value holds 1024 bytes (cloud.google.com/pubsub/quotas).
+_ATTRIBUTE_BYTES = 1024
+
+log = logging.getLogger(__name__)
+
+
+def answer_push(
+    request: Request, work: Callable[[Delivery], None], *, topic: str, publisher: Callable[[], Publisher]
+) -> Answer:
+    """Handle one push request for a subscription of `topic`."""
+    try:
+        delivery = read_delivery(request.get_data())
+    except NotAPush as error:
+        log.warning("push.refused: %s", error)
+        return f"{error}\n", 400
+    message = delivery.message
+    with log_context(
+        message_id=message.message_id,
+        delivery_attempt=delivery.attempt,
+        feed=message.attributes.get("feed"),
+        minute=message.attributes.get("minute"),
+        trace=request.headers.get("X-Cloud-Trace-Context"),
+    ):
+        return _outcome(delivery, work, topic, publisher)
+
+
+def _outcome(
+    delivery: Delivery, work: Callable[[Delivery], None], topic: str, publisher: Callable[[], Publisher]
+) -> Answer:
+    try:
+        try:
+            work(delivery)
+        except Poison as poison:
+            publisher().publish(dead_letter_topic(topic), [dead_letter(delivery, poison.reason)])
+            log.error("push.poison: %s", poison.reason)
+    except MeshError as error:
+        log.warning("push.retry: %s: %s", type(error).__name__, error)
+        return "to be delivered again\n", 500
+    except Exception:
+        # The one boundary at which everything unforeseen becomes a nack.
+        log.exception("push.failed")
+        return "to be delivered again\n", 500
+    return "", 204
+
+
+def dead_letter(delivery: Delivery, reason: str) -> Outgoing:
+    """Return the message as it goes to the dead-letter topic: body and attributes kept, reason and origin added."""
+    attributes = {
+        **delivery.message.attributes,
+        REASON: clip(reason),
+        SOURCE_SUBSCRIPTION: delivery.subscription.rpartition("/")[2],
+        SOURCE_DELIVERY_COUNT: str(max(delivery.attempt, 1)),
+        SOURCE_MESSAGE_ID: delivery.message.message_id,
+    }
+    return Outgoing(delivery.message.data, attributes)
+
+
+def clip(text: str) -> str:
+    """Shorten a text to what a Pub/Sub attribute value holds."""
+    return text.encode()[:_ATTRIBUTE_BYTES].decode(errors="ignore")
