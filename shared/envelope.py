@@ -1,8 +1,8 @@
 """The push envelope: what Pub/Sub posts to an endpoint, read without losing deliveryAttempt or orderingKey.
 
-Shape: `{"message": {"data", "attributes", "messageId", "publishTime", "orderingKey"}, "subscription", "deliveryAttempt"}`
-(cloud.google.com/pubsub/docs/push). `data` is missing on messages that have only attributes, `attributes` when
-there are none, and `deliveryAttempt` without a dead-letter policy.
+Shape: `{"message": {"data", "attributes", "messageId", "publishTime", "orderingKey"}, "subscription",
+"deliveryAttempt"}` (cloud.google.com/pubsub/docs/push). `data` is missing on messages that have only attributes,
+`attributes` when there are none, and `deliveryAttempt` without a dead-letter policy.
 """
 
 import base64
@@ -13,7 +13,6 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 from shared.outcomes import MeshError, Poison
 from shared.problems import problems
-
 
 M = TypeVar("M")
 

@@ -11,7 +11,6 @@ from shared.outcomes import Misconfigured
 from shared.problems import problems
 
 
-
 def _split(value: object) -> object:
     if not isinstance(value, str):
         return value
@@ -66,9 +65,7 @@ class VirusTotalSettings(BaseSettings):
         "https://www.virustotal.com/api/v3", pattern=r"^https?://[^/\s]+", validation_alias="VT_API_URL"
     )
     api_key: SecretStr = Field(SecretStr(""), validation_alias="VT_API_KEY")
-    api_key_secret: str = Field(
-        "", validation_alias=AliasChoices("VT_API_KEY_SECRET", "VT_API_KEY_SECRET_NAME")
-    )
+    api_key_secret: str = Field("", validation_alias=AliasChoices("VT_API_KEY_SECRET", "VT_API_KEY_SECRET_NAME"))
     api_key_secret_version: str = Field("latest", validation_alias="VT_API_KEY_SECRET_VERSION")
 
     @field_validator("api_key")
@@ -81,7 +78,7 @@ S = TypeVar("S", bound=BaseSettings)
 
 
 def read_settings(kind: type[S]) -> S:
-    """Read settings from the environment; raise Misconfigured that names each wrong variable, its value and the reason."""
+    """Read settings from the environment; raise Misconfigured that names each wrong variable, value and reason."""
     try:
         return kind()
     except ValidationError as error:

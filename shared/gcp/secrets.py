@@ -1,0 +1,61 @@
+"""The API key, from a setting or from Secret Manager."""
+
+from collections.abc import Callable
+from threading import Lock
+
+from google.api_core.exceptions import GoogleAPICallError, NotFound, PermissionDenied, RetryError
+from google.cloud.secretmanager_v1 import SecretManagerServiceClient
+from pydantic import SecretStr
+
+from shared.outcomes import Misconfigured, Retryable
+
+TIMEOUT_SECONDS = 10.0
+
+
+def secret_version(project: str, secret: str, version: str) -> str:
+    """Return the full resource name of a secret version; `secret` is a name or any full form of it."""
+    if not secret.startswith("projects/"):
+        secret = f"projects/{project}/secrets/{secret}"
+    return secret if "/versions/" in secret else f"{secret}/versions/{version}"
+
+
+class SecretManagerKey:
+    """An API key in Secret Manager: read when first needed, and once more when the source refuses it."""
+
+    def __init__(
+        self, resource: str, client: Callable[[], SecretManagerServiceClient] = SecretManagerServiceClient
+    ) -> None:
+        self._resource = resource
+        self._client = client
+        self._lock = Lock()
+        self._key: SecretStr | None = None
+
+    def read(self) -> SecretStr:
+        """Return the key; raise Misconfigured when it is missing or may not be read."""
+        with self._lock:
+            if self._key is None:
+                self._key = self._fetch()
+            return self._key
+
+    def refused(self, key: SecretStr) -> bool:
+        """Read the secret again after a 401; say whether it now holds another key."""
+        with self._lock:
+            if self._key == key:
+                self._key = self._fetch()
+            return self._key != key
+
+    def _fetch(self) -> SecretStr:
+        try:
+            answer = self._client().access_secret_version(name=self._resource, timeout=TIMEOUT_SECONDS)
+        except NotFound:
+            raise Misconfigured(f"secret {self._resource} does not exist; check VT_API_KEY_SECRET") from None
+        except PermissionDenied:
+            raise Misconfigured(
+                f"secret {self._resource} may not be read: grant roles/secretmanager.secretAccessor"
+            ) from None
+        except (GoogleAPICallError, RetryError) as error:
+            raise Retryable(f"secret {self._resource} could not be read: {error}") from error
+        key = answer.payload.data.decode(errors="replace").strip()
+        if not key:
+            raise Misconfigured(f"secret {self._resource} is empty; add a version that holds the API key")
+        return SecretStr(key)
