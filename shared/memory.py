@@ -1,4 +1,4 @@
-"""In-memory twins of the ports: what the real adapters do, without a cloud; the contract tests hold both to one suite."""
+"""In-memory twins of the ports: what the real adapters do, without a cloud; one contract suite holds both."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence

@@ -5,7 +5,7 @@ from concurrent.futures import Future
 
 from google.api_core import retry as retries
 from google.api_core.exceptions import Forbidden, GoogleAPICallError, NotFound, RetryError
-from google.cloud import pubsub_v1
+from google.cloud.pubsub_v1.publisher.client import Client as PublisherClient
 from google.cloud.pubsub_v1.types import BatchSettings, LimitExceededBehavior, PublisherOptions, PublishFlowControl
 
 from shared.outcomes import Misconfigured, Retryable
@@ -21,6 +21,7 @@ _BATCH = BatchSettings(max_messages=1000, max_bytes=4_000_000, max_latency=0.01)
 _FLOW = PublishFlowControl(
     message_limit=20_000, byte_limit=50_000_000, limit_exceeded_behavior=LimitExceededBehavior.BLOCK
 )
+_OPTIONS = {"self", "topic", "data", "ordering_key", "retry", "timeout"}
 
 
 class PubSubPublisher:
@@ -28,7 +29,7 @@ class PubSubPublisher:
 
     def __init__(self, project: str) -> None:
         self._project = project
-        self._client = pubsub_v1.PublisherClient(
+        self._client = PublisherClient(
             batch_settings=_BATCH,
             publisher_options=PublisherOptions(
                 flow_control=_FLOW,
@@ -42,10 +43,15 @@ class PubSubPublisher:
     def publish(self, topic: str, messages: Iterable[Outgoing]) -> int:
         """Publish all messages; raise Misconfigured for a wrong topic or right, Retryable for a service in trouble."""
         path = self._client.topic_path(self._project, topic)
-        futures = [self._client.publish(path, message.body, **message.attributes) for message in messages]
+        futures = [self._publish(path, message) for message in messages]
         for future in futures:
             self._wait(future, topic)
         return len(futures)
+
+    def _publish(self, path: str, message: Outgoing) -> Future[str]:
+        # The client takes attributes as keyword arguments; a stranger's attribute must not become one of its options.
+        attributes = {f"_{name}" if name in _OPTIONS else name: value for name, value in message.attributes.items()}
+        return self._client.publish(path, message.body, **attributes)  # type: ignore[arg-type]
 
     def _wait(self, future: Future[str], topic: str) -> None:
         try:

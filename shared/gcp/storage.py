@@ -7,7 +7,7 @@ import requests
 from google.api_core.exceptions import Forbidden, GoogleAPICallError, NotFound, PreconditionFailed, RetryError
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import TransportError
-from google.cloud import storage
+from google.cloud.storage.client import Client
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from shared.outcomes import Misconfigured, Retryable
@@ -26,14 +26,14 @@ class StorageBucket:
     def __init__(self, name: str, *, project: str, emulator: str = "") -> None:
         self.name = name
         if emulator:
-            client = storage.Client(
+            client = Client(
                 project=project,
                 credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
                 client_options={"api_endpoint": emulator},
             )
         else:
-            client = storage.Client(project=project)
-        self._bucket = client.bucket(name)
+            client = Client(project=project)  # type: ignore[no-untyped-call]
+        self._bucket = client.bucket(name)  # type: ignore[no-untyped-call]
 
     def uri(self, name: str) -> str:
         """Return the gs:// address of an object."""
