@@ -1,1 +1,4 @@
-"""Loader: consumes MinuteLanded and MinuteAbsent, appends to BigQuery staging, keeps the ledger; its second target records dead letters."""
+"""Loader: consumes MinuteLanded and MinuteAbsent, appends to BigQuery staging and keeps the ledger.
+
+Its second target records dead letters.
+"""

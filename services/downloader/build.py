@@ -1,0 +1,40 @@
+"""Build the downloader from its settings and the real edges."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from services.downloader.download import Downloader
+from services.downloader.settings import DownloaderSettings
+from shared.gcp.pubsub import PubSubPublisher
+from shared.gcp.secrets import SecretManagerKey, secret_version
+from shared.gcp.storage import StorageBucket
+from shared.ports import Publisher
+from shared.virustotal.client import FixedKey, Key, VirusTotal
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the entry point needs."""
+
+    downloader: Downloader
+    publisher: Publisher
+
+
+def build(settings: DownloaderSettings) -> Parts:
+    """Connect to Google Cloud and VirusTotal."""
+    publisher = PubSubPublisher(settings.project)
+    downloader = Downloader(
+        source=VirusTotal(api_url=settings.api_url, key=_key(settings)),
+        bucket=StorageBucket(settings.bucket, project=settings.project, emulator=settings.storage_emulator),
+        publisher=publisher,
+        feeds=settings.feed_definitions(),
+        now=lambda: datetime.now(UTC),
+        deadline=settings.deadline,
+    )
+    return Parts(downloader, publisher)
+
+
+def _key(settings: DownloaderSettings) -> Key:
+    if settings.api_key.get_secret_value():
+        return FixedKey(settings.api_key)
+    return SecretManagerKey(secret_version(settings.project, settings.api_key_secret, settings.api_key_secret_version))

@@ -1,0 +1,134 @@
+"""Land one minute: write its lines and its rejects, and give the manifest that would commit them.
+
+The two data objects have names of their own, so nothing that happens to them can touch what has landed before. They
+count only once a manifest names them; until then they may be thrown away.
+"""
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import google_crc32c
+from isal import isal_zlib
+
+from services.downloader.lines import BadLineError, Framer, Line, split_lines
+from shared.messages import MinuteLanded
+from shared.minutes import landing_name
+from shared.outcomes import Retryable
+from shared.ports import Bucket, Writer
+
+# More than this share of bad lines means that the source changed its shape, not that a few lines are bad.
+_MOST_REJECTED = 0.10
+_FEWEST_LINES = 20
+_BUFFER_BYTES = 1024 * 1024
+
+
+class ChangedShapeError(Retryable):
+    """Too many lines of a package are bad to believe that the rest is right."""
+
+
+@dataclass
+class _Gzip:
+    """Compresses what is written into an object; several framed lines travel together."""
+
+    target: Writer
+    _compressor: isal_zlib.Compress = field(default_factory=lambda: isal_zlib.compressobj(level=1, wbits=31))
+    _waiting: list[bytes] = field(default_factory=list)
+    _bytes: int = 0
+
+    def write(self, data: bytes) -> None:
+        self._waiting.append(data)
+        self._bytes += len(data)
+        if self._bytes >= _BUFFER_BYTES:
+            self._drain()
+
+    def close(self) -> None:
+        self._drain()
+        self.target.write(self._compressor.flush())
+
+    def _drain(self) -> None:
+        self.target.write(self._compressor.compress(b"".join(self._waiting)))
+        self._waiting, self._bytes = [], 0
+
+
+@dataclass
+class _Counts:
+    lines: int = 0
+    rejected: int = 0
+    size: int = 0
+    checksum: google_crc32c.Checksum = field(default_factory=google_crc32c.Checksum)
+
+    def of(self, pieces: Iterable[bytes]) -> Iterable[bytes]:
+        for piece in pieces:
+            self.size += len(piece)
+            self.checksum.update(piece)  # type: ignore[no-untyped-call]
+            yield piece
+
+    def checksum_hex(self) -> str:
+        digest: bytes = self.checksum.digest()  # type: ignore[no-untyped-call]
+        return digest.hex()
+
+
+def land(bucket: Bucket, feed: str, minute: datetime, pieces: Iterable[bytes]) -> MinuteLanded:
+    """Write a package's lines and rejects, and return the manifest that will commit them.
+
+    Whatever `pieces` raises, and ChangedShapeError, leaves no object behind.
+    """
+    stem = f"{landing_name(feed, minute)}-{uuid4().hex[:12]}"
+    data, rejects = f"{stem}.ndjson.gz", f"{stem}.rejects.ndjson"
+    counts = _Counts()
+    with ExitStack() as writers:
+        landing = _Landing(bucket, writers, data, rejects, Framer(minute))
+        for line in split_lines(counts.of(pieces)):
+            counts.lines += 1
+            counts.rejected += not landing.take(line)
+        landing.close()
+        _refuse_changed_shape(counts)
+    return MinuteLanded(
+        feed=feed,
+        minute=minute,
+        uri=bucket.uri(data),
+        rejects_uri=bucket.uri(rejects) if counts.rejected else None,
+        crc32c=counts.checksum_hex(),
+        lines=counts.lines,
+        rejected=counts.rejected,
+        bytes=counts.size,
+        landed_at=datetime.now(UTC),
+    )
+
+
+class _Landing:
+    """The two objects of a minute while they are written; rejects come into being with the first bad line."""
+
+    def __init__(self, bucket: Bucket, writers: ExitStack, data: str, rejects: str, framer: Framer) -> None:
+        self._bucket, self._writers, self._rejects_name, self._framer = bucket, writers, rejects, framer
+        self._data = _Gzip(writers.enter_context(bucket.writing(data, "application/gzip")))
+        self._rejects: Writer | None = None
+
+    def take(self, line: Line) -> bool:
+        """Write a line to where it belongs; say whether it is good."""
+        try:
+            self._data.write(self._framer.frame(line))
+        except BadLineError as error:
+            self._reject(line, str(error))
+            return False
+        return True
+
+    def close(self) -> None:
+        self._data.close()
+
+    def _reject(self, line: Line, reason: str) -> None:
+        if self._rejects is None:
+            self._rejects = self._writers.enter_context(
+                self._bucket.writing(self._rejects_name, "application/x-ndjson")
+            )
+        self._rejects.write(self._framer.reject(line, reason))
+
+
+def _refuse_changed_shape(counts: _Counts) -> None:
+    if counts.lines >= _FEWEST_LINES and counts.rejected > _MOST_REJECTED * counts.lines:
+        raise ChangedShapeError(
+            f"{counts.rejected} of {counts.lines} lines are bad: the source changed its shape, nothing landed"
+        )

@@ -1,0 +1,163 @@
+"""A client for VirusTotal's API v3.
+
+A feed package is answered with a redirect to another host, which must never see the API key; so redirects are followed
+by hand, without it. Retries live here and nowhere else: at most 30 seconds for one request, then Pub/Sub takes over.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Protocol
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import stamina
+from pydantic import SecretStr
+from urllib3.exceptions import HTTPError
+
+from shared.outcomes import Misconfigured
+from shared.virustotal.errors import KeyRefused, SourceTrouble, raise_for_answer
+
+RETRY_SECONDS = 30.0
+_TIMEOUT = (10.0, 60.0)
+_MOST_REDIRECTS = 5
+_CHUNK_BYTES = 256 * 1024
+_HEADERS = {
+    "User-Agent": "gti-mesh",
+    # Asked of every integration by the GTI dev kit.
+    "x-tool": "gti-mesh",
+    # The package is compressed already; a transfer encoding would only hide its length.
+    "Accept-Encoding": "identity",
+}
+
+
+class Key(Protocol):
+    """Where the API key comes from."""
+
+    def read(self) -> SecretStr:
+        """Return the key; raise Misconfigured when there is none."""
+
+    def refused(self, key: SecretStr) -> bool:
+        """Take note that the source refused this key; say whether there is another one now."""
+
+
+class FixedKey:
+    """A key from a setting; it changes only with a new revision of the service."""
+
+    def __init__(self, key: SecretStr) -> None:
+        if not key.get_secret_value():
+            raise Misconfigured("no API key: set VT_API_KEY, or VT_API_KEY_SECRET to a secret that holds it")
+        self._key = key
+
+    def read(self) -> SecretStr:
+        """Return the key."""
+        return self._key
+
+    def refused(self, key: SecretStr) -> bool:
+        """Say that there is no other key."""
+        return key != self._key
+
+
+class VirusTotal:
+    """VirusTotal's API v3 at `api_url`; safe for several threads."""
+
+    def __init__(self, *, api_url: str, key: Key) -> None:
+        self._api_url = api_url.rstrip("/")
+        self._key = key
+        self._local = threading.local()
+
+    @contextmanager
+    def package(self, feed_path: str, minute: datetime) -> Iterator[Iterator[bytes]]:
+        """Open a minute's package and give its bytes in chunks, as they arrive.
+
+        Raises NotAvailableYet, PackageMissing, NotLicensed, RequestRefused, and SourceTrouble or KeyRefused when
+        the source is in a bad state; a connection that breaks while reading is SourceTrouble too.
+        """
+        what = f"package {feed_path} {minute:%Y%m%d%H%M}"
+        with self._get(f"/feeds/{feed_path}/{minute:%Y%m%d%H%M}", what) as answer:
+            yield _body(answer, what)
+
+    def _get(self, path: str, what: str) -> requests.Response:
+        attempts = stamina.retry_context(on=_worth_another_try, attempts=4, timeout=RETRY_SECONDS, wait_initial=0.5)
+        for attempt in attempts:
+            with attempt:
+                return self._with_key(path, what)
+        raise AssertionError("stamina ends with a result or an exception")
+
+    def _with_key(self, path: str, what: str) -> requests.Response:
+        key = self._key.read()
+        try:
+            return self._follow(path, what, key)
+        except KeyRefused:
+            # A key that was rotated while this process ran is found by reading its secret again.
+            if not self._key.refused(key):
+                raise
+            return self._follow(path, what, self._key.read())
+
+    def _follow(self, path: str, what: str, key: SecretStr) -> requests.Response:
+        url = f"{self._api_url}{path}"
+        answer = self._request(url, what, {"x-apikey": key.get_secret_value()})
+        for _ in range(_MOST_REDIRECTS):
+            if not answer.is_redirect:
+                return answer
+            url = self._target(url, answer, what)
+            answer.close()
+            answer = self._request(url, what, {})
+        answer.close()
+        raise SourceTrouble(f"{what}: more than {_MOST_REDIRECTS} redirects")
+
+    def _target(self, url: str, answer: requests.Response, what: str) -> str:
+        target = urljoin(url, answer.headers["Location"])
+        scheme = urlsplit(target).scheme
+        if scheme != "https" and scheme != urlsplit(self._api_url).scheme:
+            raise SourceTrouble(f"{what}: refused a redirect to {scheme or 'an unknown scheme'}://")
+        return target
+
+    def _request(self, url: str, what: str, headers: dict[str, str]) -> requests.Response:
+        try:
+            answer = self._session().get(url, headers=headers, allow_redirects=False, stream=True, timeout=_TIMEOUT)
+        except requests.RequestException as error:
+            raise SourceTrouble(f"{what}: {type(error).__name__}: {_without_url(error)}") from None
+        try:
+            raise_for_answer(answer, what)
+        except BaseException:
+            answer.close()
+            raise
+        return answer
+
+    def _session(self) -> requests.Session:
+        # requests does not promise that a session may be shared between threads.
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = self._local.session = requests.Session()
+            session.headers.update(_HEADERS)
+            # Without an auth of its own, requests looks into .netrc for the redirect's host.
+            session.auth = _unchanged
+        return session
+
+
+def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _worth_another_try(error: Exception) -> bool | float:
+    if not isinstance(error, SourceTrouble):
+        return False
+    if error.retry_after is None:
+        return True
+    return error.retry_after if error.retry_after <= RETRY_SECONDS / 2 else False
+
+
+def _body(answer: requests.Response, what: str) -> Iterator[bytes]:
+    try:
+        while chunk := answer.raw.read(_CHUNK_BYTES, decode_content=False):
+            yield chunk
+    except (HTTPError, OSError) as error:
+        raise SourceTrouble(f"{what}: the connection broke while reading: {type(error).__name__}") from error
+
+
+def _without_url(error: requests.RequestException) -> str:
+    # A redirect's address is signed: whoever reads it in a log can fetch the package.
+    cause = error.args[0] if error.args else error
+    return type(getattr(cause, "reason", cause)).__name__
