@@ -1,0 +1,23 @@
+"""Who sent a file or a URL in, and the links of real lines that need a key and end after seven days."""
+
+import base64
+
+from infra.local.virustotal.content.draw import Draw
+from infra.local.virustotal.content.sighting import API, Json, Sighting
+
+_PLACES = (("brookhollow", "nw", "US"), ("steinfurt am see", "be", "DE"), ("port lorne", "qc", "CA"))
+
+
+def submitter(draw: Draw) -> Json:
+    """Return a submitter: with a place, or with an id and an interface only."""
+    known: Json = {"id": draw.hex(8), "interface": draw.choice(("api", "web", "email"))}
+    if draw.chance(0.5):
+        return known
+    city, region, country = draw.choice(_PLACES)
+    return known | {"city": city, "region": region, "country": country}
+
+
+def download_link(draw: Draw, feed: str, name: str, sighting: Sighting, artefact: str) -> str:
+    """Return a link with a token of the form that real lines carry."""
+    token = f"{name}||v3||{sighting.modified}||{draw.hex(64)}".encode()
+    return f"{API}/feeds/{feed}/{base64.urlsafe_b64encode(token).decode().rstrip('=')}/{artefact}"

@@ -1,0 +1,94 @@
+"""What a minute holds: a pure function of seed, feed, minute and number of lines, so nothing is ever stored.
+
+An entity is born in one minute and comes back in later ones, so that every case of the version order occurs:
+a newer analysis, the same analysis with a newer modification, an older analysis, and twice within one minute.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from infra.local.virustotal.content import domain, file, file_behaviour, ip_address, url
+from infra.local.virustotal.content.draw import Draw
+from infra.local.virustotal.content.sighting import Json, Sighting
+
+_WRITERS: dict[str, Callable[[Sighting], Json]] = {
+    "domains": domain.write,
+    "files": file.write,
+    "urls": url.write,
+    "ip_addresses": ip_address.write,
+    "file_behaviours": file_behaviour.write,
+}
+
+# One letter a line, repeated: (F)resh, (N)ewer, (E)qual analysis, (O)lder, (T)win of a fresh line.
+_ROLES = "FNFEFOFFTFNFFEFFOFNF"
+
+# How many minutes ago a returning entity was born: mostly within a demo's half hour, sometimes a day.
+_AGES = (1, 1, 2, 3, 5, 8, 13, 60, 240, 1440)
+
+_HOUR = 3600
+
+
+@dataclass(frozen=True)
+class Package:
+    """The coordinates of one minute of one feed."""
+
+    seed: str
+    feed: str
+    minute: datetime
+    lines: int
+
+    def lines_as_bytes(self) -> list[bytes]:
+        """Return every line without its line end, with the separators that real packages have."""
+        write = _WRITERS[self.feed]
+        return [json.dumps(write(sighting)).encode() for sighting in self.sightings()]
+
+    def sightings(self) -> list[Sighting]:
+        """Return which version of which entity stands on each line."""
+        draw = Draw(f"{self.seed}/{self.feed}/{self.minute.isoformat()}")
+        seen = [self._sighting(draw, slot) for slot in range(self.lines)]
+        draw.shuffle(seen)
+        return seen
+
+    def _sighting(self, draw: Draw, slot: int) -> Sighting:
+        role = _ROLES[slot % len(_ROLES)]
+        if role == "F":
+            return self.birth(slot)
+        born = draw.choice(self._fresh_slots())
+        if role == "T":
+            return _twin(draw, self.birth(born))
+        then = replace(self, minute=self.minute - timedelta(minutes=draw.choice(_AGES)))
+        return self._return(draw, role, then.birth(born))
+
+    def _fresh_slots(self) -> list[int]:
+        return [slot for slot in range(self.lines) if _ROLES[slot % len(_ROLES)] == "F"]
+
+    def birth(self, slot: int) -> Sighting:
+        """Return the first version of the entity that is born on a slot of this minute."""
+        entity = f"{self.seed}/{self.feed}/{self.minute.isoformat()}/{slot}"
+        draw = Draw(f"{entity}/birth")
+        start = int(self.minute.timestamp())
+        ago = draw.randint(0, 8 * _HOUR) if draw.chance(0.6) else draw.randint(0, 50)
+        # All lines of a real package were modified in its last seconds; 59 is left to twins.
+        return Sighting(entity, analysed=start + 50 - ago, modified=start + draw.randint(57, 58))
+
+    def _return(self, draw: Draw, role: str, first: Sighting) -> Sighting:
+        start = int(self.minute.timestamp())
+        analysed = {
+            "N": start + draw.randint(0, 55),
+            "E": first.analysed,
+            "O": first.analysed - draw.randint(_HOUR, 24 * _HOUR),
+        }[role]
+        return replace(first, analysed=analysed, modified=start + draw.randint(57, 59))
+
+
+def _twin(draw: Draw, first: Sighting) -> Sighting:
+    last_second = first.modified // 60 * 60 + 59
+    return draw.choice(
+        (
+            first,
+            replace(first, modified=last_second),
+            replace(first, analysed=first.analysed + 1, modified=last_second),
+        )
+    )
