@@ -1,0 +1,77 @@
+"""The topology's topics and subscriptions, created in the local Pub/Sub."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import grpc  # type: ignore[import-untyped]
+from google.api_core import retry as retries
+from google.pubsub_v1 import PublisherClient, SubscriberClient
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
+from google.pubsub_v1.types import DeadLetterPolicy, ExpirationPolicy, PushConfig, RetryPolicy
+from google.pubsub_v1.types import Subscription as SubscriptionMessage
+from google.pubsub_v1.types import Topic as TopicMessage
+
+from infra.local.endpoints import Endpoints
+from infra.topology import Subscription, Topology
+
+_TIMEOUT_SECONDS = 5.0
+_RETRY = retries.Retry(predicate=retries.if_transient_error, initial=0.1, maximum=1.0, timeout=10.0)
+
+
+def create_topics(topology: Topology, endpoints: Endpoints) -> None:
+    """Create every topic; the emulator forgets them when it stops, so none exists yet."""
+    with _channel(endpoints) as channel:
+        publisher = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
+        for name, topic in topology.topics.items():
+            wanted = TopicMessage(
+                name=_topic_path(endpoints, name),
+                message_retention_duration=timedelta(seconds=topic.retention_seconds),
+            )
+            publisher.create_topic(wanted, timeout=_TIMEOUT_SECONDS, retry=_RETRY)
+
+
+def create_subscriptions(topology: Topology, endpoints: Endpoints) -> None:
+    """Create every subscription, pushing to the services of this mesh."""
+    with _channel(endpoints) as channel:
+        subscriber = SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
+        for name, subscription in topology.subscriptions.items():
+            wanted = subscription_message(name, subscription, endpoints)
+            subscriber.create_subscription(wanted, timeout=_TIMEOUT_SECONDS, retry=_RETRY)
+
+
+def subscription_message(name: str, one: Subscription, endpoints: Endpoints) -> SubscriptionMessage:
+    """Return a declared subscription as the API wants it."""
+    message = SubscriptionMessage(
+        name=f"projects/{endpoints.project}/subscriptions/{name}",
+        topic=_topic_path(endpoints, one.topic),
+        ack_deadline_seconds=one.ack_deadline_seconds,
+        message_retention_duration=timedelta(seconds=one.retention_seconds),
+        # A policy without ttl means: never.
+        expiration_policy=ExpirationPolicy(),
+    )
+    if one.push:
+        message.push_config = PushConfig(push_endpoint=endpoints.services[one.push.service] + one.push.path)
+    if one.backoff:
+        message.retry_policy = RetryPolicy(
+            minimum_backoff=timedelta(seconds=one.backoff.minimum_seconds),
+            maximum_backoff=timedelta(seconds=one.backoff.maximum_seconds),
+        )
+    if one.dead_letter:
+        message.dead_letter_policy = DeadLetterPolicy(
+            dead_letter_topic=_topic_path(endpoints, one.dead_letter.topic),
+            max_delivery_attempts=one.dead_letter.max_attempts,
+        )
+    return message
+
+
+def _topic_path(endpoints: Endpoints, name: str) -> str:
+    return f"projects/{endpoints.project}/topics/{name}"
+
+
+@contextmanager
+def _channel(endpoints: Endpoints) -> Iterator[grpc.Channel]:
+    # gRPC would send even a connection to this machine through the proxy of the caller's environment.
+    with grpc.insecure_channel(endpoints.pubsub, options=[("grpc.enable_http_proxy", 0)]) as channel:
+        yield channel

@@ -1,0 +1,39 @@
+"""What several tiers need: the emulators, started once a session for those tests that ask for them."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from infra.local.endpoints import Endpoints
+from infra.local.mesh import LocalMesh
+from infra.local.parts import find_emulator, find_java
+from infra.topology import Topology
+from shared.outcomes import Misconfigured
+
+
+@pytest.fixture(scope="session")
+def java_and_emulator() -> None:
+    """Skip where Java or the Pub/Sub emulator is not installed."""
+    _skip_without_emulator()
+
+
+@pytest.fixture(scope="session")
+def emulators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:
+    """Pub/Sub, Cloud Storage with the landing bucket, and BigQuery; no topic, no dataset, no service.
+
+    All tests of a session share them: each takes topics, datasets and object prefixes of its own.
+    """
+    _skip_without_emulator()
+    nothing = Topology(services={}, topics={}, subscriptions={}, schedules={})
+    with LocalMesh(state=tmp_path_factory.mktemp("emulators"), topology=nothing, schedules=False) as mesh:
+        yield mesh.endpoints
+        mesh.check()
+
+
+def _skip_without_emulator() -> None:
+    try:
+        find_java(os.environ)
+        find_emulator(os.environ)
+    except Misconfigured as error:
+        pytest.skip(str(error))
