@@ -1,0 +1,1 @@
+"""The warehouse: its tables, its views, and the SQL that fills and reads them."""
