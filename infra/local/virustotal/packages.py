@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from infra.local.virustotal.content import domain, file, file_behaviour, ip_address, url
 from infra.local.virustotal.content.draw import Draw
@@ -55,12 +56,13 @@ class Package:
         role = _ROLES[slot % len(_ROLES)]
         if role == "F":
             return self.birth(slot)
-        born = draw.choice(self._fresh_slots())
+        born = draw.choice(self._fresh_slots)
         if role == "T":
             return _twin(draw, self.birth(born))
         then = replace(self, minute=self.minute - timedelta(minutes=draw.choice(_AGES)))
         return self._return(draw, role, then.birth(born))
 
+    @cached_property
     def _fresh_slots(self) -> list[int]:
         return [slot for slot in range(self.lines) if _ROLES[slot % len(_ROLES)] == "F"]
 
