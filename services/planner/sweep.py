@@ -1,0 +1,135 @@
+"""Ask again for what is missing, so that no lost message, crash or outage leaves a hole.
+
+The ledger is the account: a minute that is past due and not in it is asked for again; a landing that was never loaded,
+or never merged, is announced again from its manifest; a minute that is dead only because its attempts were spent is
+tried once more. Each minute has its own growing spacing, so that a long outage does not multiply messages.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+
+from shared.dead_letters import ATTEMPTS_SPENT
+
+from services.planner.state import Asked, PlanState, StateStore
+from shared.asking import ask
+from shared.messages import MINUTES_LANDED, MinuteLanded
+from shared.minutes import last_due, manifest_name, minutes_between, oldest_served
+from shared.ports import Bucket, LedgerReader, MinuteState, Outgoing, Publisher
+
+# What is on its way is not missing yet.
+_PAST_DUE = timedelta(minutes=10)
+# A load takes seconds; a merge comes every 30 minutes, and one of them may fail.
+_LOAD_OVERDUE = timedelta(minutes=10)
+_MERGE_OVERDUE = timedelta(minutes=75)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Missing:
+    """The minutes of a feed that need another push: ask the source, announce the landing, or try the dead once more."""
+
+    unknown: list[datetime] = field(default_factory=list)
+    unmerged: list[datetime] = field(default_factory=list)
+    dead: list[datetime] = field(default_factory=list)
+
+    def minutes(self) -> Iterable[datetime]:
+        """Return all of them."""
+        return (*self.unknown, *self.unmerged, *self.dead)
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What one sweep did for a feed, in minutes."""
+
+    missing: int
+    asked: int
+    announced: int
+
+
+def find_missing(state: PlanState, known: Iterable[MinuteState], now: datetime) -> Missing:
+    """Compare what should be there by now with what the ledger knows."""
+    states = {minute.minute: minute for minute in known}
+    last = min(state.watermark, last_due(now - _PAST_DUE))
+    missing = Missing()
+    for minute in minutes_between(max(state.first, oldest_served(now)), last):
+        if minute not in states:
+            missing.unknown.append(minute)
+    for known_minute in states.values():
+        if _overdue(known_minute, now):
+            missing.unmerged.append(known_minute.minute)
+        elif _worth_one_more_try(known_minute, state):
+            missing.dead.append(known_minute.minute)
+    return missing
+
+
+def _overdue(minute: MinuteState, now: datetime) -> bool:
+    patience = {"landed": _LOAD_OVERDUE, "loaded": _MERGE_OVERDUE}.get(minute.state)
+    return patience is not None and now - minute.at > patience
+
+
+def _worth_one_more_try(minute: MinuteState, state: PlanState) -> bool:
+    spent = minute.state == "dead" and (minute.reason or "").startswith(ATTEMPTS_SPENT)
+    return spent and minute.minute not in state.retried
+
+
+class Sweeper:
+    """Sweeps one feed at a time."""
+
+    def __init__(
+        self,
+        *,
+        store: StateStore,
+        bucket: Bucket,
+        publisher: Publisher,
+        ledger: Callable[[], LedgerReader],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._bucket = bucket
+        self._publisher = publisher
+        self._ledger = ledger
+        self._now = now
+
+    def sweep(self, feed: str) -> Swept:
+        """Ask for what is missing and due to be asked for, then save what was asked."""
+        now = self._now()
+        state, generation = self._store.read(feed)
+        if state is None:
+            return Swept(0, 0, 0)
+        missing = find_missing(state, self._ledger().states(feed, oldest_served(now), last_due(now)), now)
+        asked = {entry.minute: entry for entry in state.asked}
+        chosen = {minute for minute in missing.minutes() if minute not in asked or asked[minute].is_due(now)}
+        swept = self._push(feed, missing, chosen)
+        if chosen or asked:
+            self._store.save(feed, _remember(state, missing, chosen, now), generation)
+        log.info("planner.sweep: %s %s", feed, asdict(swept))
+        return swept
+
+    def _push(self, feed: str, missing: Missing, chosen: set[datetime]) -> Swept:
+        requests = [minute for minute in (*missing.unknown, *missing.dead) if minute in chosen]
+        announced = self._announce(feed, [minute for minute in missing.unmerged if minute in chosen])
+        asked = ask(self._publisher, feed, sorted(requests), reason="sweep")
+        return Swept(len(list(missing.minutes())), asked, announced)
+
+    def _announce(self, feed: str, minutes: Iterable[datetime]) -> int:
+        manifests = (self._bucket.read(manifest_name(feed, minute)) for minute in minutes)
+        landed = [MinuteLanded.model_validate_json(manifest.data) for manifest in manifests if manifest]
+        return self._publisher.publish(
+            MINUTES_LANDED, [Outgoing(message.body(), message.attributes()) for message in landed]
+        )
+
+
+def _remember(state: PlanState, missing: Missing, chosen: set[datetime], now: datetime) -> PlanState:
+    before = {entry.minute: entry for entry in state.asked}
+    asked = []
+    for minute in sorted(missing.minutes()):
+        if minute in chosen:
+            known = before.get(minute)
+            asked.append(known.again(now) if known else Asked(minute=minute, times=1, last=now))
+        elif minute in before:
+            asked.append(before[minute])
+    retried = {minute for minute in state.retried if minute >= oldest_served(now)} | (set(missing.dead) & chosen)
+    return state.model_copy(update={"asked": tuple(asked), "retried": tuple(sorted(retried))})

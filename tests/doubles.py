@@ -1,0 +1,58 @@
+"""Doubles that several test tiers pass in: a source of packages, a clock, and small builders."""
+
+import bz2
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from shared.virustotal.errors import PackageMissing
+
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+
+class Clock:
+    """A clock that tests set."""
+
+    def __init__(self, now: datetime = NOON) -> None:
+        self.time = now
+
+    def __call__(self) -> datetime:
+        """Return the time it was set to."""
+        return self.time
+
+    def advance(self, **by: float) -> None:
+        """Move on by a timedelta's arguments."""
+        self.time += timedelta(**by)
+
+
+class Source:
+    """A source of packages: bytes are served in chunks, an exception is raised, anything else is missing."""
+
+    def __init__(self, chunk: int = 1000) -> None:
+        self.packages: dict[datetime, bytes | Exception] = {}
+        self.opened = 0
+        self._chunk = chunk
+
+    @contextmanager
+    def package(self, feed_path: str, minute: datetime) -> Iterator[Iterator[bytes]]:
+        """Open a package as the real client does."""
+        self.opened += 1
+        package = self.packages.get(minute, PackageMissing(f"package {feed_path}: 404"))
+        if isinstance(package, Exception):
+            raise package
+        yield (package[at : at + self._chunk] for at in range(0, len(package), self._chunk))
+
+
+def feed_lines(count: int, **fields: Any) -> list[bytes]:
+    """Return lines as a feed has them."""
+    return [
+        json.dumps({"id": f"host-{number}.example", "type": "domain", "attributes": {}, **fields}).encode()
+        for number in range(1, count + 1)
+    ]
+
+
+def package_of(lines: list[bytes], end: bytes = b"\n") -> bytes:
+    """Return a package of these lines."""
+    return bz2.compress(b"".join(line + end for line in lines))

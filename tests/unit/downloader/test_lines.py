@@ -1,0 +1,81 @@
+"""Lines are numbered, checked and framed without touching a byte of them."""
+
+import json
+from base64 import b64decode
+from datetime import UTC, datetime
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.downloader.lines import MOST_LINE_BYTES, BadLineError, Framer, Line, split_lines
+from shared.outcomes import Poison
+
+FRAMER = Framer(datetime(2026, 11, 21, 14, 10, tzinfo=UTC))
+
+line_bytes = st.binary(max_size=50).map(lambda data: data.replace(b"\n", b"").removesuffix(b"\r"))
+
+
+@given(st.lists(line_bytes, max_size=20), st.sampled_from([b"\n", b"\r\n"]), st.booleans(), st.integers(1, 60))
+def test_lines_come_out_as_they_went_in(lines: list[bytes], end: bytes, ended: bool, size: int) -> None:
+    """Any line end, any chunking, and a last line with or without its end give the same numbered lines."""
+    text = end.join(lines) + (end if ended and lines else b"")
+    if not ended and lines and not lines[-1]:
+        lines = lines[:-1]
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    assert [line.data for line in split_lines(pieces)] == lines
+    assert [line.number for line in split_lines(pieces)] == list(range(1, len(lines) + 1))
+
+
+def test_a_good_line_is_framed_byte_for_byte() -> None:
+    """The object keeps its spaces, escapes and number forms; id is a copy beside it."""
+    data = b'{"id": "caf\\u00e9 \\"x\\"", "n": 1.50e2, "big": 123456789012345678901234567890, "a": {"b": [ ]}}'
+    framed = FRAMER.frame(Line(7, data))
+    assert framed == (
+        b'{"feed_minute":"2026-11-21T14:10:00Z","feed_line":7,"id":"caf\xc3\xa9 \\"x\\"","object":' + data + b"}\n"
+    )
+    assert json.loads(framed)["id"] == json.loads(data)["id"]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "empty line"),
+        (b"   ", "empty line"),
+        (b'{"id": "x"', "not JSON"),
+        (b'{"id": "x"} {"id": "y"}', "not JSON"),
+        (b'{"id": "x", "n": NaN}', "not JSON"),
+        (b'{"id": "\xff"}', "not JSON"),
+        (b'\xef\xbb\xbf{"id": "x"}', "not JSON"),
+        (b"[1, 2]", "not a JSON object"),
+        (b'"id"', "not a JSON object"),
+        (b"null", "not a JSON object"),
+        (b"{}", "no id"),
+        (b'{"id": null}', "no id"),
+        (b'{"id": ""}', "no id"),
+        (b'{"id": 5}', "id is not a string"),
+        (b'{"id": ["x"]}', "id is not a string"),
+        (b'{"id": "' + b"x" * 20_000 + b'"}', "id is longer"),
+        (b'{"a":' * 2000 + b"1" + b"}" * 2000, "not JSON"),
+    ],
+)
+def test_a_bad_line_is_named(data: bytes, reason: str) -> None:
+    """Each way of being no object with a string id has its reason."""
+    with pytest.raises(BadLineError, match=reason):
+        FRAMER.frame(Line(1, data))
+
+
+@pytest.mark.parametrize("data", [b'{"id": 5}', b"\xff\x00", b'{"id": "\xf0"}', b""])
+def test_a_bad_line_is_kept_whole(data: bytes) -> None:
+    """The reject holds number, reason and every byte: as text, or in base64 when it is no UTF-8."""
+    kept = orjson.loads(Framer.reject(Line(3, data), "why"))
+    assert (kept["feed_line"], kept["reason"]) == (3, "why")
+    assert (kept["line"].encode() if "line" in kept else b64decode(kept["line_base64"])) == data
+
+
+def test_a_line_without_end_is_no_memory_bomb() -> None:
+    """A package that goes on and on without a newline is refused instead of filling the memory."""
+    piece = b"x" * 1024 * 1024
+    with pytest.raises(Poison, match="line 1 is longer"):
+        list(split_lines(piece for _ in range(2 + MOST_LINE_BYTES // len(piece))))

@@ -1,0 +1,150 @@
+"""One push has three outcomes, and whatever Pub/Sub cannot have sent is refused."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from flask import Request
+from hypothesis import given
+from hypothesis import strategies as st
+from werkzeug.test import EnvironBuilder
+
+from shared.envelope import Delivery, NotAPush, read_delivery, read_message
+from shared.memory import MemoryPublisher
+from shared.messages import minute_requested
+from shared.outcomes import Poison, Retryable
+from shared.push import answer_push
+
+BODY = b'{"feed":"domains","minute":"2026-11-21T14:10Z"}'
+
+
+def push(data: bytes = BODY, **message: Any) -> dict[str, Any]:
+    """Return a push envelope."""
+    return {
+        "message": {"data": base64.b64encode(data).decode(), "messageId": "17", **message},
+        "subscription": "projects/p/subscriptions/downloader",
+        "deliveryAttempt": 3,
+    }
+
+
+def request(body: object) -> Request:
+    """Return a POST request with this JSON body."""
+    raw = body if isinstance(body, bytes) else json.dumps(body)
+    return Request(EnvironBuilder(method="POST", data=raw, content_type="application/json").get_environ())
+
+
+def answer(body: object, outcome: Exception | None = None, publisher: MemoryPublisher | None = None) -> int:
+    """Push a body to work that ends as given, and return the status."""
+
+    def work(_: Delivery) -> None:
+        if outcome:
+            raise outcome
+
+    publisher = publisher or MemoryPublisher()
+    return answer_push(request(body), work, topic="feed-minutes", publisher=lambda: publisher)[1]
+
+
+def test_what_returns_is_acked() -> None:
+    """Work that returns answers 204."""
+    assert answer(push()) == 204
+
+
+@pytest.mark.parametrize("outcome", [Retryable("later"), RuntimeError("unforeseen"), KeyError("x")])
+def test_what_raises_is_nacked(outcome: Exception) -> None:
+    """Anything raised answers 500, foreseen or not, and nothing is recorded as dead."""
+    publisher = MemoryPublisher()
+    assert answer(push(), outcome, publisher) == 500
+    assert not publisher.published
+
+
+def test_poison_is_recorded_and_acked() -> None:
+    """The dead letter keeps body and attributes and gains reason, subscription, count and message id."""
+    publisher = MemoryPublisher()
+    assert answer(push(attributes={"feed": "domains"}), Poison("never"), publisher) == 204
+    [dead] = publisher.published["feed-minutes-dead"]
+    assert dead.body == BODY
+    assert dead.attributes == {
+        "feed": "domains",
+        "reason": "never",
+        "CloudPubSubDeadLetterSourceSubscription": "downloader",
+        "CloudPubSubDeadLetterSourceDeliveryCount": "3",
+        "source_message_id": "17",
+    }
+
+
+def test_poison_that_cannot_be_recorded_is_not_acked() -> None:
+    """When the dead-letter topic does not take the record, the message comes again."""
+    publisher = MemoryPublisher()
+    publisher.fail_with = Retryable("no Pub/Sub")
+    assert answer(push(), Poison("never"), publisher) == 500
+
+
+def test_a_long_reason_is_cut_to_what_an_attribute_holds() -> None:
+    """A reason longer than 1024 bytes is cut between characters, not in one."""
+    publisher = MemoryPublisher()
+    answer(push(), Poison("é" * 2000), publisher)
+    [dead] = publisher.published["feed-minutes-dead"]
+    assert dead.attributes["reason"] == "é" * 512
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"not json",
+        [],
+        {},
+        {"message": {}},
+        {"message": {"messageId": "1"}},
+        {"message": {"messageId": "1", "data": "%%%"}, "subscription": "s"},
+        {"message": {"messageId": "1", "data": 5}, "subscription": "s"},
+        {"message": {"messageId": "1", "attributes": {"a": 1}}, "subscription": "s"},
+    ],
+)
+def test_what_is_no_push_is_refused(body: object) -> None:
+    """A body that Pub/Sub cannot have sent answers 400 and reaches no work."""
+    assert answer(body, RuntimeError("must not be reached")) == 400
+
+
+@given(st.binary(max_size=300))
+def test_no_body_breaks_the_envelope(body: bytes) -> None:
+    """Arbitrary bytes are refused with NotAPush, never with another exception."""
+    with pytest.raises(NotAPush):
+        read_delivery(body)
+
+
+def test_the_envelope_keeps_what_a_framework_would_drop() -> None:
+    """Delivery attempt, ordering key and subscription survive; snake_case twins are read too."""
+    delivery = read_delivery(json.dumps(push(orderingKey="k", publishTime="t")).encode())
+    assert (delivery.attempt, delivery.message.ordering_key, delivery.message.publish_time) == (3, "k", "t")
+    twin = read_delivery(b'{"message": {"message_id": "1"}, "subscription": "s"}')
+    assert (twin.message.message_id, twin.message.data, twin.attempt) == ("1", b"", 0)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "has no body"),
+        (b"{", "cannot be read"),
+        (b'{"feed":"domains"}', "minute: missing"),
+        (b'{"feed":"domains","minute":"2026-11-21T14:10:30Z"}', "not a whole UTC minute"),
+        (b'{"feed":"../etc","minute":"2026-11-21T14:10Z"}', "feed: String should match pattern"),
+        (b'{"feed":"domains","minute":"2026-11-21T14:10Z","reason":"boredom"}', "reason: Input should be"),
+        (b"\xff\xfe", "cannot be read"),
+    ],
+)
+def test_a_message_that_cannot_be_read_is_poison(data: bytes, reason: str) -> None:
+    """The reason names the place and the value."""
+    delivery = read_delivery(json.dumps(push(data)).encode())
+    with pytest.raises(Poison, match=reason):
+        read_message(minute_requested, delivery)
+
+
+def test_a_message_published_by_hand_needs_feed_and_minute_only() -> None:
+    """Reason and force have defaults, and fields of a later version are ignored."""
+    data = b'{"feed":"domains","minute":"2026-11-21T14:10Z","later":1}'
+    message = read_message(minute_requested, read_delivery(json.dumps(push(data)).encode()))
+    assert (message.reason, message.force) == ("replay", False)
+    assert message.body() == b'{"feed":"domains","minute":"2026-11-21T14:10:00Z","reason":"replay","force":false}'
+    assert message.attributes() == {"feed": "domains", "minute": "2026-11-21T14:10:00Z"}
