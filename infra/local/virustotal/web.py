@@ -179,6 +179,7 @@ def _pieces(answer: Answer) -> Iterator[bytes]:
         yield body
         return
     size = max(1, -(-len(body) // _DRIPS))
-    for start in range(0, len(body), size):
-        yield body[start : start + size]
-        time.sleep(answer.wire.seconds / _DRIPS)
+    drips = [body[start : start + size] for start in range(0, len(body), size)]
+    for drip in drips:
+        time.sleep(answer.wire.seconds / len(drips))
+        yield drip

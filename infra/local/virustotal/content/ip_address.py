@@ -91,7 +91,7 @@ def _relationships(draw: Draw, address: str) -> Json:
 
     neighbours = {
         "referrer_files": [],
-        "resolutions": relationships.some(draw, 0.4, 20, resolution),
+        "resolutions": relationships.some(draw, 0.4, 19, resolution),
         "associations": relationships.some(draw, 0.2, 1, lambda: {"type": "collection", "id": draw.hex(64)}),
         "communicating_files": relationships.some(draw, 0.3, 20, file),
         "urls": relationships.some(draw, 0.4, 5, url),

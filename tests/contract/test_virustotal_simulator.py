@@ -1,0 +1,270 @@
+"""The VirusTotal simulator as a process of its own, over real HTTP."""
+
+import bz2
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import requests
+
+from infra.local.virustotal.client import SimulatorControl
+from infra.local.virustotal.feeds import FEEDS, package_name
+from infra.local.virustotal.simulator import DEFAULT_KEY
+
+KEY = {"x-apikey": DEFAULT_KEY}
+MINUTE = package_name(datetime.now(UTC) - timedelta(minutes=90))
+TIMEOUT = 10.0
+REPOSITORY = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Running:
+    """A simulator that runs, and how to reach it."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    download_url: str
+
+    @property
+    def control(self) -> SimulatorControl:
+        """A client of its control endpoint."""
+        return SimulatorControl(self.url)
+
+    def location(self, feed: str = "domains", minute: str = MINUTE) -> str:
+        """Return where the API redirects to for a package."""
+        answer = requests.get(self.package(feed, minute), headers=KEY, allow_redirects=False, timeout=TIMEOUT)
+        assert answer.status_code == 302
+        return answer.headers["Location"]
+
+    def package(self, feed: str = "domains", minute: str = MINUTE) -> str:
+        """Return the address of a package."""
+        return f"{self.url}/api/v3/feeds/{feed}/{minute}"
+
+    def body(self, feed: str = "domains", minute: str = MINUTE) -> bytes:
+        """Fetch a package as a careful client does: the key stays with the API."""
+        return requests.get(self.location(feed, minute), timeout=TIMEOUT).content
+
+
+def start(*flags: str) -> Running:
+    """Start a simulator on free ports and return when both answer."""
+    ports = [free_port(), free_port()]
+    command = [sys.executable, "-m", "infra.local.virustotal", "--lines", "6", *flags]
+    command += ["--port", str(ports[0]), "--download-port", str(ports[1])]
+    process = subprocess.Popen(  # noqa: S603
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=REPOSITORY
+    )
+    urls = [f"http://127.0.0.1:{port}" for port in ports]
+    for url in urls:
+        until_healthy(process, url)
+    return Running(process, *urls)
+
+
+def free_port() -> int:
+    """Return a port that nobody uses at the moment."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def until_healthy(process: subprocess.Popen[bytes], url: str) -> None:
+    """Return when the port answers; fail when the process ends or takes too long."""
+    deadline = time.monotonic() + TIMEOUT
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the simulator ended at its start"
+        try:
+            if requests.get(f"{url}/healthz", timeout=TIMEOUT).status_code == 200:
+                return
+        except requests.ConnectionError:
+            continue
+    pytest.fail(f"{url} did not answer")
+
+
+def end(running: Running) -> None:
+    """End a simulator and what holds its output."""
+    running.process.kill()
+    running.process.communicate(timeout=TIMEOUT)
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[Running]:
+    """Run one simulator for all tests of this module."""
+    running = start()
+    yield running
+    end(running)
+
+
+@pytest.fixture
+def vt(process: Running) -> Running:
+    """Return the simulator in the state of its start."""
+    process.control.reset()
+    return process
+
+
+@pytest.mark.parametrize("feed", FEEDS)
+def test_a_package_holds_what_the_truth_says(vt: Running, feed: str) -> None:
+    """What is downloaded is what the control endpoint announces."""
+    lines = bz2.decompress(vt.body(feed))
+    assert lines == vt.control.truth(feed, MINUTE)
+    assert lines.count(b"\n") == 6
+
+
+def test_a_key_that_follows_the_redirect_is_refused_and_seen(vt: Running) -> None:
+    """The download port says 400 to a client that sends its key along."""
+    assert requests.get(vt.location(), headers=KEY, timeout=TIMEOUT).status_code == 400
+    assert vt.control.stats().keys_at_download_port == 1
+
+
+def test_statistics_count_requests_and_downloads(vt: Running) -> None:
+    """Each status of each minute is counted on both ports, and the last headers are kept."""
+    vt.control.set_faults({"kind": "unavailable", "times": 1})
+    requests.get(vt.package(), headers={**KEY, "User-Agent": "contract"}, timeout=TIMEOUT)
+    vt.body()
+    stats = vt.control.stats()
+    assert stats.requested("domains", MINUTE) == {302: 1, 503: 1}
+    assert stats.downloaded("domains", MINUTE) == {200: 1}
+    assert stats.download_count == 1
+    assert "user-agent" in stats.last_headers["download"]
+
+
+def test_the_clock_can_be_moved_and_stopped(vt: Running) -> None:
+    """A minute that is not out yet comes out when the clock says so."""
+    young = package_name(datetime.now(UTC) - timedelta(minutes=30))
+    assert requests.get(vt.package(minute=young), headers=KEY, timeout=TIMEOUT).status_code == 400
+    vt.control.move_clock(3600)
+    assert bz2.decompress(vt.body(minute=young))
+    moment = datetime(2031, 5, 1, 12, 0, tzinfo=UTC)
+    vt.control.stop_clock(moment)
+    assert vt.control.now() == moment
+    assert bz2.decompress(vt.body(minute="203105011100"))
+
+
+def test_keys_can_be_rotated(vt: Running) -> None:
+    """The old key is wrong as soon as another is accepted."""
+    vt.control.accept_keys("another")
+    assert requests.get(vt.package(), headers=KEY, timeout=TIMEOUT).status_code == 401
+
+
+def test_a_direct_answer_can_be_switched_on(vt: Running) -> None:
+    """Then the API answers 200 with the body itself."""
+    vt.control.set_modes(direct=True)
+    answer = requests.get(vt.package(), headers=KEY, allow_redirects=False, timeout=TIMEOUT)
+    assert answer.status_code == 200
+    assert bz2.decompress(answer.content) == vt.control.truth("domains", MINUTE)
+
+
+def test_given_bytes_reach_the_client_as_they_are(vt: Running) -> None:
+    """Any bytes can be served for a minute."""
+    vt.control.give_package("domains", MINUTE, b"\x00\xffany bytes")
+    assert vt.body() == b"\x00\xffany bytes"
+    vt.control.take_package("domains", MINUTE)
+    assert vt.body().startswith(b"BZh")
+
+
+def test_a_refused_script_raises(vt: Running) -> None:
+    """A misspelt fault fails in the test that sends it, and changes nothing."""
+    with pytest.raises(ValueError, match="no_such_fault"):
+        vt.control.set_faults({"kind": "no_such_fault"})
+    assert vt.control.faults() == []
+
+
+def test_a_reset_ends_in_a_connection_error(vt: Running) -> None:
+    """The client sees a reset, not an orderly end, in mid-body; then it heals."""
+    vt.control.set_faults({"kind": "reset", "times": 1})
+    location = vt.location()
+    received, error = received_until_error(location)
+    assert isinstance(error, ConnectionResetError)
+    assert received.startswith(b"HTTP/1.1 200")
+    assert requests.get(location, timeout=TIMEOUT).status_code == 200
+
+
+def received_until_error(location: str) -> tuple[bytes, OSError | None]:
+    """Read a raw answer to its end, and return it with the error that ended it."""
+    host, _, path = location.removeprefix("http://").partition("/")
+    address, _, port = host.partition(":")
+    received = b""
+    with closing(socket.create_connection((address, int(port)), timeout=TIMEOUT)) as connection:
+        connection.sendall(f"GET /{path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        try:
+            while piece := connection.recv(65_536):
+                received += piece
+        except OSError as error:
+            return received, error
+    return received, None
+
+
+def test_a_short_body_ends_before_its_length(vt: Running) -> None:
+    """Content-Length promises more than comes, and the connection ends in order."""
+    vt.control.set_faults({"kind": "short", "at": 0.25})
+    received, error = received_until_error(vt.location())
+    head, _, body = received.partition(b"\r\n\r\n")
+    promised = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+    assert error is None
+    assert len(body) == promised // 4
+
+
+def test_a_cut_body_keeps_its_length(vt: Running) -> None:
+    """HTTP sees nothing wrong with a package that was cut before it was served."""
+    vt.control.set_faults({"kind": "cut"})
+    answer = requests.get(vt.location(), timeout=TIMEOUT)
+    assert int(answer.headers["Content-Length"]) == len(answer.content)
+    decompressor = bz2.BZ2Decompressor()
+    decompressor.decompress(answer.content)
+    assert not decompressor.eof
+
+
+def test_a_slow_body_takes_its_time(vt: Running) -> None:
+    """The body drips, and is whole in the end."""
+    vt.control.set_faults({"kind": "slow", "seconds": 0.4})
+    begun = time.monotonic()
+    assert bz2.decompress(vt.body()) == vt.control.truth("domains", MINUTE)
+    assert time.monotonic() - begun >= 0.4
+
+
+def test_a_connection_serves_several_requests(vt: Running) -> None:
+    """HTTP/1.1 connections stay open."""
+    with requests.Session() as session:
+        for _ in range(3):
+            answer = session.get(f"{vt.url}/healthz", timeout=TIMEOUT)
+            assert answer.raw.version == 11
+            assert answer.headers.get("Connection") != "close"
+
+
+def test_parallel_downloads_get_what_is_theirs(vt: Running) -> None:
+    """Threads do not mix up minutes."""
+    first = datetime.now(UTC) - timedelta(hours=3)
+    minutes = [package_name(first + timedelta(minutes=number)) for number in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        bodies = list(pool.map(lambda minute: vt.body(minute=minute), minutes))
+    assert [bz2.decompress(body) for body in bodies] == [vt.control.truth("domains", m) for m in minutes]
+
+
+def test_two_processes_with_one_seed_serve_the_same_bytes(vt: Running) -> None:
+    """Nothing but flags and minute decides the bytes."""
+    other = start("--no-ranges")
+    try:
+        assert other.body("urls") == vt.body("urls")
+        part = requests.get(other.location(), headers={"Range": "bytes=0-9"}, timeout=TIMEOUT)
+        assert part.status_code == 200
+    finally:
+        end(other)
+
+
+def test_sigterm_ends_it_at_once_and_stdout_stays_empty() -> None:
+    """It ends with 0 even while a body drips, and has printed nothing."""
+    running = start()
+    running.control.set_faults({"kind": "slow", "seconds": 60})
+    with requests.get(running.location(), stream=True, timeout=TIMEOUT):
+        running.process.send_signal(signal.SIGTERM)
+        printed, _ = running.process.communicate(timeout=2)
+    assert running.process.returncode == 0
+    assert printed == b""
