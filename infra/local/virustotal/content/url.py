@@ -38,7 +38,7 @@ def _identity(draw: Draw, address: str) -> Json:
         "title": f"{draw.words(3)} \u00b7 {draw.word()}",
         "categories": {
             "alphaHarbor.ai": "Information, Suspicious (alphaHarbor.ai)",
-            "Copper Gate (SENTRYLIST)": "phishing and fraud",
+            "Copper Gate (SENTRYLIST)": "made-up deception",
         },
         "tags": draw.sample(("external-resources", "iframes", "dom-modification"), draw.randint(0, 2)),
         "threat_names": [f"Sim/{draw.word().capitalize()}-A"] if draw.chance(0.2) else [],
