@@ -197,24 +197,18 @@ def _subscription_problems(topology: Topology, name: str, one: Subscription) -> 
     if one.dead_letter is not None:
         yield from _dead_letter_problems(topology, one.dead_letter.topic)
     elif name != ledger_subscription(one.topic):
-        yield "dead_letter", "missing; only the ledger subscription of a dead-letter topic retries without end"
+        yield "dead_letter", "missing; only the ledger of a dead-letter topic retries without end"
 
 
 def _dead_letter_problems(topology: Topology, dead: str) -> Iterator[tuple[str, str]]:
     if dead not in topology.topics:
         yield "dead_letter.topic", f"there is no topic {dead!r}"
-    keeping = topology.subscriptions.get(keeping_subscription(dead))
+    keeping = topology.subscriptions.get(name := keeping_subscription(dead))
     if keeping is None or keeping.topic != dead or keeping.push is not None:
-        yield (
-            "dead_letter.topic",
-            f"{dead!r} has no pull subscription {keeping_subscription(dead)!r} that keeps its messages",
-        )
-    ledger = topology.subscriptions.get(ledger_subscription(dead))
+        yield "dead_letter.topic", f"no pull subscription {name!r} keeps its messages"
+    ledger = topology.subscriptions.get(name := ledger_subscription(dead))
     if ledger is None or ledger.topic != dead or ledger.push is None:
-        yield (
-            "dead_letter.topic",
-            f"{dead!r} has no push subscription {ledger_subscription(dead)!r} that records its messages",
-        )
+        yield "dead_letter.topic", f"no push subscription {name!r} records its messages"
 
 
 def keeping_subscription(dead: str) -> str:
@@ -232,9 +226,16 @@ def parse_topology(text: str, source: str) -> Topology:
     try:
         return Topology.model_validate(yaml.safe_load(text))
     except yaml.YAMLError as error:
-        raise Misconfigured(f"{source}: {' '.join(str(error).split())}") from None
+        raise Misconfigured(f"{source}: {_syntax(error)}") from None
     except ValidationError as error:
         raise Misconfigured("\n".join(f"{source}: {line}" for line in _lines(error))) from None
+
+
+def _syntax(error: yaml.YAMLError) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        mark = error.problem_mark
+        return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
+    return str(error)
 
 
 def _lines(error: ValidationError) -> Iterator[str]:

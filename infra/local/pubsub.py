@@ -16,6 +16,8 @@ from google.pubsub_v1.types import Topic as TopicMessage
 from infra.local.endpoints import Endpoints
 from infra.topology import Subscription, Topology
 
+# The emulator still refuses more than seven days, which Pub/Sub itself no longer does; it forgets all when it stops.
+_EMULATOR_RETENTION_SECONDS = 7 * 24 * 60 * 60
 _TIMEOUT_SECONDS = 5.0
 _RETRY = retries.Retry(predicate=retries.if_transient_error, initial=0.1, maximum=1.0, timeout=10.0)
 
@@ -42,12 +44,14 @@ def create_subscriptions(topology: Topology, endpoints: Endpoints) -> None:
 
 
 def subscription_message(name: str, one: Subscription, endpoints: Endpoints) -> SubscriptionMessage:
-    """Return a declared subscription as the API wants it."""
+    """Return a declared subscription as the emulator's API wants it."""
     message = SubscriptionMessage(
         name=f"projects/{endpoints.project}/subscriptions/{name}",
         topic=_topic_path(endpoints, one.topic),
         ack_deadline_seconds=one.ack_deadline_seconds,
-        message_retention_duration=timedelta(seconds=one.retention_seconds),
+        message_retention_duration=timedelta(
+            seconds=min(one.retention_seconds, _EMULATOR_RETENTION_SECONDS)
+        ),
         # A policy without ttl means: never.
         expiration_policy=ExpirationPolicy(),
     )

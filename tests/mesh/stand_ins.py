@@ -1,0 +1,30 @@
+"""The declared topology with a recording function in place of every service."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from infra.topology import Topology, read_topology
+
+FUNCTION = Path(__file__).with_name("stand_in.py")
+
+
+def stand_in_topology(source: Path = FUNCTION) -> Topology:
+    """Return what runs on one machine, retried fast and given up early, with another function as every service."""
+    data = read_topology("local").model_dump(exclude_none=True)
+    for service in data["services"].values():
+        service |= {"source": str(source), "target": "handle"}
+    for subscription in data["subscriptions"].values():
+        if "dead_letter" in subscription:
+            subscription["dead_letter"] |= {"max_attempts": 5}
+        if "backoff" in subscription:
+            subscription["backoff"] = {"minimum_seconds": 0, "maximum_seconds": 1}
+    return Topology.model_validate(data)
+
+
+def recorded(record: Path, service: str) -> list[dict[str, Any]]:
+    """Return what a service was asked so far."""
+    if not record.exists():
+        return []
+    requests = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
+    return [request for request in requests if request["service"] == service]

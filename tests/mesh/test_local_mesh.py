@@ -1,0 +1,158 @@
+"""The local mesh as real processes, with stand-ins for the services."""
+
+import base64
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import requests
+
+from infra.local.endpoints import read_endpoints
+from infra.local.mesh import LocalMesh
+from infra.local.process import PartFailed
+from shared.outcomes import Misconfigured
+from tests.mesh.stand_ins import recorded, stand_in_topology
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.usefixtures("java_and_emulator")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A place for the state folder and the record of what the services were asked."""
+    return tmp_path_factory.mktemp("mesh")
+
+
+@pytest.fixture(scope="module")
+def record(folder: Path) -> Path:
+    """The record of what the services were asked."""
+    return folder / "record"
+
+
+@pytest.fixture(scope="module")
+def mesh(folder: Path, record: Path) -> Iterator[LocalMesh]:
+    """A running mesh without schedules."""
+    with pytest.MonkeyPatch.context() as caller:
+        caller.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/somewhere/key.json")
+        with LocalMesh(
+            state=folder / "state",
+            topology=stand_in_topology(),
+            settings={"STAND_IN_RECORD": str(record), "FEEDS": "domains", "VT_API_URL": "http://127.0.0.1:9/api/v3"},
+            schedules=False,
+        ) as running:
+            yield running
+
+
+def publish(mesh: LocalMesh, topic: str, body: str) -> None:
+    """Publish as any program without Google's client could."""
+    at = mesh.endpoints
+    answer = requests.post(
+        f"http://{at.pubsub}/v1/projects/{at.project}/topics/{topic}:publish",
+        json={"messages": [{"data": base64.b64encode(body.encode()).decode(), "attributes": {"feed": "domains"}}]},
+        timeout=5,
+    )
+    answer.raise_for_status()
+
+
+def pull(mesh: LocalMesh, subscription: str) -> list[dict[str, Any]]:
+    """Return what a subscription keeps, without acknowledging it."""
+    at = mesh.endpoints
+    answer = requests.post(
+        f"http://{at.pubsub}/v1/projects/{at.project}/subscriptions/{subscription}:pull",
+        json={"maxMessages": 10, "returnImmediately": True},
+        timeout=5,
+    )
+    messages: list[dict[str, Any]] = answer.json().get("receivedMessages", [])
+    return messages
+
+
+def test_endpoints_file_tells_other_programs_where_everything_is(mesh: LocalMesh, folder: Path) -> None:
+    """The file holds the keys of the design, and what it says is what runs."""
+    found = read_endpoints(folder / "state")
+    assert found == mesh.endpoints
+    assert set(mesh.endpoints.services) == {"planner", "downloader", "loader", "loader-dead", "merger"}
+    assert (mesh.endpoints.project, mesh.endpoints.bucket) == ("gti-mesh-local", "gti-mesh-landing")
+    assert mesh.endpoints.dataset == "vt_feeds"
+
+
+def test_taken_folder_names_who_holds_it(mesh: LocalMesh, folder: Path) -> None:
+    """A second mesh on the same folder is refused in one line, and the first goes on."""
+    second = LocalMesh(state=folder / "state", topology=stand_in_topology(), fresh=True)
+    with pytest.raises(Misconfigured, match=rf"^\S+ is in use by process {os.getpid()}; stop .*$"), second:
+        pass
+    assert read_endpoints(folder / "state")
+    mesh.check()
+
+
+def test_message_is_pushed_to_its_service(mesh: LocalMesh, record: Path) -> None:
+    """A message on a topic reaches the service that the topology names, in the push envelope."""
+    publish(mesh, "feed-minutes", "a minute")
+    wait_until(lambda: bool(recorded(record, "downloader")), 10, "the push to the downloader")
+    seen = recorded(record, "downloader")[0]
+    assert seen["body"] == "a minute"
+    assert seen["attributes"] == {"feed": "domains"}
+    assert seen["subscription"] == "projects/gti-mesh-local/subscriptions/downloader"
+
+
+def test_spent_attempts_reach_the_ledger_and_are_kept(mesh: LocalMesh, record: Path) -> None:
+    """A message that its service always refuses goes to loader-dead, and stays for the operator to pull."""
+    publish(mesh, "minutes-landed", "fail in loader")
+    wait_until(lambda: bool(recorded(record, "loader-dead")), 30, "the dead letter at loader-dead")
+    assert recorded(record, "loader-dead")[0]["body"] == "fail in loader"
+    assert len(recorded(record, "loader")) == 5
+    wait_until(lambda: bool(pull(mesh, "minutes-landed-dead")), 10, "the dead letter in the keeping subscription")
+
+
+def test_service_answers_a_plain_post(mesh: LocalMesh, record: Path) -> None:
+    """A schedule, an operator or another program triggers a service by its address."""
+    answer = requests.post(mesh.endpoints.services["planner"] + "/sweep", json={}, timeout=5)
+    assert answer.status_code == 200
+    assert recorded(record, "planner")[-1]["path"] == "/sweep"
+
+
+def test_services_see_the_mesh_and_nothing_of_the_callers_cloud(mesh: LocalMesh, record: Path) -> None:
+    """Settings and emulator addresses arrive; credentials of the caller do not."""
+    requests.post(mesh.endpoints.services["merger"], json={}, timeout=5).raise_for_status()
+    seen = recorded(record, "merger")[-1]["environment"]
+    assert mesh.endpoints.environment().items() <= seen.items()
+    assert (seen["FEEDS"], seen["VT_API_URL"]) == ("domains", "http://127.0.0.1:9/api/v3")
+    assert "GOOGLE_APPLICATION_CREDENTIALS" not in seen
+    assert Path(seen["HOME"]) == mesh.log("merger").parent.parent / "home"
+
+
+def test_everything_listens_on_this_machine_only(mesh: LocalMesh) -> None:
+    """No part is reachable from another machine."""
+    addresses = {
+        connection.laddr.ip
+        for pid in mesh.pids.values()
+        for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert {address.removeprefix("::ffff:") for address in addresses} == {"127.0.0.1"}
+
+
+def test_part_can_be_killed_and_started_again(mesh: LocalMesh, record: Path) -> None:
+    """While a service is down its messages wait; the mesh itself goes on."""
+    mesh.kill("downloader")
+    publish(mesh, "feed-minutes", "while down")
+    mesh.check()
+    mesh.start_part("downloader")
+    wait_until(
+        lambda: "while down" in [seen["body"] for seen in recorded(record, "downloader")],
+        15,
+        "the message that waited",
+    )
+
+
+def test_death_of_a_part_ends_the_wait_with_its_last_words(mesh: LocalMesh) -> None:
+    """The error names the part, its exit and its log."""
+    os.kill(mesh.pids["merger"], signal.SIGKILL)
+    with pytest.raises(PartFailed, match=r"^merger ended by itself with exit code -9; the end of .*merger.log:"):
+        mesh.wait()
+    mesh.kill("merger")
+    mesh.start_part("merger")
