@@ -10,6 +10,7 @@ from infra.local.mesh import LocalMesh
 from infra.local.parts import find_emulator, find_java
 from infra.topology import Topology
 from shared.outcomes import Misconfigured
+from tests.simulator import Running, end, start
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +38,18 @@ def _skip_without_emulator() -> None:
         find_emulator(os.environ)
     except Misconfigured as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def simulator_process() -> Iterator[Running]:
+    """Run one VirusTotal simulator for all tests of a session."""
+    running = start()
+    yield running
+    end(running)
+
+
+@pytest.fixture
+def vt(simulator_process: Running) -> Running:
+    """Return the VirusTotal simulator in the state of its start."""
+    simulator_process.control.reset()
+    return simulator_process

@@ -54,7 +54,7 @@ def plan_mesh(
         storage=f"http://{HOST}:{storage}",
         bigquery=f"http://{HOST}:{rest}",
         virustotal=f"http://{HOST}:{api}/api/v3" if simulated else settings.get("VT_API_URL"),
-        virustotal_control=f"http://{HOST}:{api}/control" if simulated else None,
+        virustotal_control=f"http://{HOST}:{api}" if simulated else None,
         services={name: f"http://{HOST}:{port}" for name, port in zip(topology.services, services, strict=True)},
     )
     key = {"VT_API_KEY": SIMULATOR_KEY} if simulated else {}

@@ -49,9 +49,7 @@ def subscription_message(name: str, one: Subscription, endpoints: Endpoints) -> 
         name=f"projects/{endpoints.project}/subscriptions/{name}",
         topic=_topic_path(endpoints, one.topic),
         ack_deadline_seconds=one.ack_deadline_seconds,
-        message_retention_duration=timedelta(
-            seconds=min(one.retention_seconds, _EMULATOR_RETENTION_SECONDS)
-        ),
+        message_retention_duration=timedelta(seconds=min(one.retention_seconds, _EMULATOR_RETENTION_SECONDS)),
         # A policy without ttl means: never.
         expiration_policy=ExpirationPolicy(),
     )

@@ -44,15 +44,23 @@ def post(call: Call) -> None:
     _LOG.info("%s POST %s: %s after %.1f s", call.name, call.url, outcome, time.monotonic() - began)
 
 
-def keep_calling(call: Call, stopped: Event, send: Callable[[Call], None] = post) -> None:
+def keep_calling(
+    call: Call,
+    stopped: Event,
+    send: Callable[[Call], None] = post,
+    *,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    pause: Callable[[float], object] | None = None,
+) -> None:
     """Call at every time of the schedule until stopped.
 
     The next time is counted from the end of a call: like Cloud Scheduler, a job never runs twice at once.
     """
+    pause = pause or stopped.wait
     while not stopped.is_set():
-        due = call.next_time(datetime.now(UTC))
-        while not stopped.is_set() and (left := (due - datetime.now(UTC)).total_seconds()) > 0:
-            stopped.wait(min(left, _LOOK_SECONDS))
+        due = call.next_time(now())
+        while not stopped.is_set() and (left := (due - now()).total_seconds()) > 0:
+            pause(min(left, _LOOK_SECONDS))
         if not stopped.is_set():
             send(call)
 

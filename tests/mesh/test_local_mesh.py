@@ -13,6 +13,7 @@ import requests
 
 from infra.local.endpoints import read_endpoints
 from infra.local.mesh import LocalMesh
+from infra.local.parts import SIMULATOR_KEY, SimulatorOptions
 from infra.local.process import PartFailed
 from shared.outcomes import Misconfigured
 from tests.mesh.stand_ins import recorded, stand_in_topology
@@ -41,7 +42,8 @@ def mesh(folder: Path, record: Path) -> Iterator[LocalMesh]:
         with LocalMesh(
             state=folder / "state",
             topology=stand_in_topology(),
-            settings={"STAND_IN_RECORD": str(record), "FEEDS": "domains", "VT_API_URL": "http://127.0.0.1:9/api/v3"},
+            settings={"STAND_IN_RECORD": str(record), "FEEDS": "domains"},
+            simulator=SimulatorOptions(seed=3, lines=2),
             schedules=False,
         ) as running:
             yield running
@@ -77,6 +79,14 @@ def test_endpoints_file_tells_other_programs_where_everything_is(mesh: LocalMesh
     assert set(mesh.endpoints.services) == {"planner", "downloader", "loader", "loader-dead", "merger"}
     assert (mesh.endpoints.project, mesh.endpoints.bucket) == ("gti-mesh-local", "gti-mesh-landing")
     assert mesh.endpoints.dataset == "vt_feeds"
+
+
+def test_simulator_takes_the_services_key(mesh: LocalMesh) -> None:
+    """What services are told of VirusTotal is what the simulator accepts."""
+    url = f"{mesh.endpoints.virustotal}/feeds/domains/209901010000"
+    refused = requests.get(url, headers={"x-apikey": "another"}, timeout=5)
+    known = requests.get(url, headers={"x-apikey": SIMULATOR_KEY}, timeout=5)
+    assert (refused.status_code, known.status_code) == (401, 400)
 
 
 def test_taken_folder_names_who_holds_it(mesh: LocalMesh, folder: Path) -> None:
@@ -119,7 +129,7 @@ def test_services_see_the_mesh_and_nothing_of_the_callers_cloud(mesh: LocalMesh,
     requests.post(mesh.endpoints.services["merger"], json={}, timeout=5).raise_for_status()
     seen = recorded(record, "merger")[-1]["environment"]
     assert mesh.endpoints.environment().items() <= seen.items()
-    assert (seen["FEEDS"], seen["VT_API_URL"]) == ("domains", "http://127.0.0.1:9/api/v3")
+    assert (seen["FEEDS"], seen["VT_API_KEY"]) == ("domains", SIMULATOR_KEY)
     assert "GOOGLE_APPLICATION_CREDENTIALS" not in seen
     assert Path(seen["HOME"]) == mesh.log("merger").parent.parent / "home"
 
@@ -146,6 +156,18 @@ def test_part_can_be_killed_and_started_again(mesh: LocalMesh, record: Path) -> 
         lambda: "while down" in [seen["body"] for seen in recorded(record, "downloader")],
         15,
         "the message that waited",
+    )
+
+
+def test_pubsub_started_again_has_its_topics_and_subscriptions(mesh: LocalMesh, record: Path) -> None:
+    """The emulator forgets everything when it ends, so the topology is created anew."""
+    mesh.stop_part("pubsub")
+    mesh.start_part("pubsub")
+    publish(mesh, "minutes-landed", "after a restart")
+    wait_until(
+        lambda: "after a restart" in [seen["body"] for seen in recorded(record, "loader")],
+        15,
+        "the message published after the restart",
     )
 
 

@@ -131,7 +131,7 @@ def test_failed_provision_leaves_no_process(tmp_path: Path) -> None:
 
 
 def test_state_is_kept_between_runs_and_fresh_on_request(tmp_path: Path) -> None:
-    """Objects and rows written in one run are there in the next; a fresh start has neither."""
+    """Objects and rows written in one run are there in the next, once each; a fresh start has neither."""
     with LocalMesh(state=tmp_path / "state", topology=EMULATORS) as first:
         requests.post(
             f"{first.endpoints.storage}/upload/storage/v1/b/{first.endpoints.bucket}/o",
@@ -144,9 +144,19 @@ def test_state_is_kept_between_runs_and_fresh_on_request(tmp_path: Path) -> None
     with LocalMesh(state=tmp_path / "state", topology=EMULATORS) as second:
         assert requests.get(object_url(second), timeout=5).json()["name"] == "kept/one.json"
         assert query(second, "SELECT n FROM kept.numbers") == [["7"]]
+    assert copies(tmp_path / "state" / "warehouse" / "bqemulator.duckdb") == 0
     with LocalMesh(state=tmp_path / "state", topology=EMULATORS, fresh=True) as third:
         assert requests.get(object_url(third), timeout=5).status_code == 404
         assert datasets(third) == []
+
+
+def copies(warehouse: Path) -> int:
+    """Return the number of tables that the emulator copied for time travel."""
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        sql = "SELECT count(*) FROM duckdb_tables() WHERE schema_name = '_bqemulator_snapshots'"
+        row = connection.execute(sql).fetchone()
+    assert row
+    return int(row[0])
 
 
 def object_url(mesh: LocalMesh) -> str:

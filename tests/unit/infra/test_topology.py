@@ -151,7 +151,10 @@ def test_text_that_is_no_yaml_is_refused_with_its_place() -> None:
         ),
         (
             lambda data: data["subscriptions"].pop("minutes-landed-dead-ledger"),
-            "subscriptions.loader.dead_letter.topic: no push subscription 'minutes-landed-dead-ledger' records its messages",
+            (
+                "subscriptions.loader.dead_letter.topic: no push subscription 'minutes-landed-dead-ledger'"
+                " records its messages"
+            ),
         ),
         (
             lambda data: data["schedules"]["plan"].update(service="planer"),

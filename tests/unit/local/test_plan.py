@@ -1,0 +1,152 @@
+"""What a local mesh will start, decided without starting anything."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from infra.local.parts import SIMULATOR_KEY, SimulatorOptions, clean_environment, find_emulator, locate_source
+from infra.local.plan import Plan, plan_mesh
+from infra.local.ports import free_ports
+from infra.local.state import StateFolder
+from infra.topology import Topology, read_topology
+from shared.outcomes import Misconfigured
+
+FUNCTION = Path(__file__)
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine with Java and the Google Cloud CLI, as far as a search for files can tell."""
+    sdk = tmp_path / "sdk"
+    for command in (tmp_path / "bin" / "java", sdk / "bin" / "gcloud"):
+        command.parent.mkdir(parents=True, exist_ok=True)
+        command.touch(mode=0o755)
+    (sdk / "platform" / "pubsub-emulator" / "lib").mkdir(parents=True)
+    (sdk / "platform" / "pubsub-emulator" / "lib" / "cloud-pubsub-emulator-0.8.20-all.jar").touch()
+    # gcloud is often a link into the SDK's folder.
+    (tmp_path / "bin" / "gcloud").symlink_to(sdk / "bin" / "gcloud")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    return tmp_path
+
+
+def topology() -> Topology:
+    """Return the declared topology with a file that exists as every source."""
+    declared = read_topology("local")
+    services = {name: one.model_copy(update={"source": str(FUNCTION)}) for name, one in declared.services.items()}
+    return declared.model_copy(update={"services": services})
+
+
+def plan(state: Path, settings: dict[str, str] | None = None) -> Plan:
+    """Return the plan for a state folder."""
+    return plan_mesh(
+        StateFolder(state), topology(), settings or {}, simulator=SimulatorOptions(seed=3, lines=9), schedules=True
+    )
+
+
+def test_plan_holds_every_part_of_the_topology(machine: Path) -> None:
+    """Emulators and simulator come first, then the services; the scheduler calls what the topology says."""
+    found = plan(machine / "state")
+    assert [part.name for part in found.first] == [
+        *("pubsub", "storage", "bigquery", "virustotal"),
+        *("planner", "downloader", "loader", "loader-dead", "merger"),
+    ]
+    assert found.scheduler
+    assert f'"url": "{found.endpoints.services["planner"]}/sweep"' in found.scheduler.command[-1]
+
+
+def test_simulator_is_configured_and_known_to_the_services(machine: Path) -> None:
+    """Services read the simulator's API with its key; tests find its control."""
+    found = plan(machine / "state")
+    command = found.part("virustotal").command
+    assert command[command.index("--seed") + 1 :][:3] == ("3", "--lines", "9")
+    environment = found.part("downloader").environment
+    assert environment["VT_API_KEY"] == SIMULATOR_KEY
+    assert environment["VT_API_URL"] == found.endpoints.virustotal
+    assert found.endpoints.virustotal == f"{found.endpoints.virustotal_control}/api/v3"
+
+
+@pytest.mark.parametrize(
+    ("settings", "url"),
+    [
+        ({"VT_API_KEY": "real"}, None),
+        ({"VT_API_KEY": "real", "VT_API_URL": "https://vt.example/api/v3"}, "https://vt.example/api/v3"),
+    ],
+)
+def test_real_source_takes_the_simulators_place(machine: Path, settings: dict[str, str], url: str | None) -> None:
+    """With a key of the caller's, that server is read and nothing pretends to be it."""
+    found = plan(machine / "state", settings)
+    assert "virustotal" not in [part.name for part in found.first]
+    assert found.endpoints.virustotal == url
+    environment = found.part("downloader").environment
+    assert environment["VT_API_KEY"] == "real"
+    assert environment.get("VT_API_URL") == url
+
+
+def test_threads_of_a_service_are_its_concurrency(machine: Path) -> None:
+    """A service takes as many requests at once as one Cloud Run instance would."""
+    environment = plan(machine / "state").part("merger").environment
+    assert (environment["THREADS"], environment["WORKERS"]) == (str(topology().services["merger"].concurrency), "1")
+
+
+def test_environment_is_clean() -> None:
+    """Nothing of the caller's cloud or proxies reaches a part; HOME is the state folder's."""
+    caller = {
+        "PATH": "/bin",
+        "HOME": "/home/someone",
+        "GOOGLE_APPLICATION_CREDENTIALS": "/key.json",
+        "GOOGLE_CLOUD_PROJECT": "production",
+        "HTTPS_PROXY": "http://proxy",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector",
+        "PYTHONPATH": "/elsewhere",
+    }
+    found = clean_environment(StateFolder(Path("/state")), caller)
+    assert found["PATH"] == "/bin"
+    assert found["HOME"] == "/state/home"
+    assert set(caller) & set(found) == {"PATH", "HOME"}
+
+
+def test_proxy_is_inherited_only_to_reach_the_real_source() -> None:
+    """A company's proxy is needed for virustotal.com and never for this machine."""
+    found = clean_environment(StateFolder(Path("/state")), {"HTTPS_PROXY": "http://proxy"}, outward=True)
+    assert (found["HTTPS_PROXY"], found["NO_PROXY"]) == ("http://proxy", "127.0.0.1,localhost")
+
+
+def test_missing_java_is_one_clear_line(machine: Path) -> None:
+    """The line says what is missing, where it was looked for, and how to get it."""
+    (machine / "bin" / "java").unlink()
+    with pytest.raises(Misconfigured, match=r"^the Pub/Sub emulator needs Java .* none in the PATH; install one.*$"):
+        plan(machine / "state")
+
+
+def test_missing_emulator_is_one_clear_line(machine: Path) -> None:
+    """The line names the command and the package that install it."""
+    with pytest.raises(Misconfigured, match=r"`gcloud components install pubsub-emulator` or the Debian package"):
+        find_emulator({"PATH": str(machine / "nothing")}, places=[machine / "nowhere"])
+
+
+def test_emulator_is_found_beside_gcloud_and_in_usual_places(machine: Path) -> None:
+    """A linked gcloud leads to its SDK; without gcloud the usual folders are searched."""
+    beside = find_emulator({"PATH": str(machine / "bin")}, places=[])
+    usual = find_emulator({"PATH": ""}, places=[machine / "nowhere", machine / "sdk"])
+    assert beside == usual.resolve()
+
+
+def test_source_is_found_inside_the_installed_package() -> None:
+    """A checkout and a wheel both hold it; a wrong one is refused by name."""
+    import shared
+
+    assert locate_source("shared/outcomes.py") == Path(shared.__path__[0], "outcomes.py")
+    with pytest.raises(Misconfigured, match=r"the source shared/nothing\.py does not exist"):
+        locate_source("shared/nothing.py")
+
+
+def test_ports_are_different_and_free() -> None:
+    """Every part can bind its port, and none lies where outgoing connections take theirs."""
+    ports = free_ports(20)
+    assert len(set(ports)) == 20
+    assert max(ports) < 32_768
+    for port in ports:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", port))

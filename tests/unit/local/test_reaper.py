@@ -1,0 +1,52 @@
+"""The process that cleans up after a killed mesh."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra.local.process import Part, PartFailed, PartProcess
+from infra.local.reaper import Reaper, end_groups, groups_left
+from tests.waiting import wait_until
+
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+
+
+def test_groups_left_are_those_started_and_not_ended() -> None:
+    """A group that has ended may be someone else's by now and is never touched."""
+    assert groups_left(["+10\n", "+11\n", "-10\n", "+12\n", "-99\n"]) == {11, 12}
+
+
+def test_group_that_ignores_its_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that does not listen to SIGTERM is not left either."""
+    monkeypatch.setattr("infra.local.reaper.GRACE_SECONDS", 0.2)
+    command = [sys.executable, "-c", STUBBORN]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as stubborn:  # noqa: S603 (this test's own)
+        assert stubborn.stdout
+        assert stubborn.stdout.readline() == b"up\n"
+        end_groups([stubborn.pid])
+        assert stubborn.wait(timeout=5) == -9
+
+
+def test_group_that_is_gone_already_is_no_error() -> None:
+    """Its number leads nowhere, and that is fine."""
+    with subprocess.Popen(["true"], start_new_session=True) as gone:  # noqa: S607
+        gone.wait(timeout=5)
+    end_groups([gone.pid])
+
+
+def test_part_that_dies_tells_its_last_lines(tmp_path: Path) -> None:
+    """The error holds name, exit code and the end of the log, and no more."""
+    log = tmp_path / "logs" / "part.log"
+    log.parent.mkdir()
+    code = "for n in range(30): print('line', n)\nraise SystemExit(3)"
+    reaper = Reaper(tmp_path / "endpoints.json")
+    process = PartProcess(Part("part", (sys.executable, "-c", code), lambda: False), log, reaper)
+    wait_until(lambda: process.exit_code() is not None, 10, "the end of the part")
+    with pytest.raises(PartFailed) as told:
+        process.check()
+    reaper.close()
+    first, *rest = str(told.value).splitlines()
+    assert first == f"part ended by itself with exit code 3; the end of {log}:"
+    assert rest == [f"  line {number}" for number in range(20, 30)]
