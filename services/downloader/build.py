@@ -7,7 +7,7 @@ from services.downloader.download import Downloader
 from services.downloader.settings import DownloaderSettings
 from shared.gcp.pubsub import PubSubPublisher
 from shared.gcp.secrets import SecretManagerKey, secret_version
-from shared.gcp.storage import StorageBucket
+from shared.gcp.storage import StorageBucket, storage_client
 from shared.ports import Publisher
 from shared.virustotal.client import FixedKey, Key, VirusTotal
 
@@ -25,7 +25,7 @@ def build(settings: DownloaderSettings) -> Parts:
     publisher = PubSubPublisher(settings.project)
     downloader = Downloader(
         source=VirusTotal(api_url=settings.api_url, key=_key(settings)),
-        bucket=StorageBucket(settings.bucket, project=settings.project, emulator=settings.storage_emulator),
+        bucket=StorageBucket(settings.bucket, storage_client(settings.project, settings.storage_emulator)),
         publisher=publisher,
         feeds=settings.feed_definitions(),
         now=lambda: datetime.now(UTC),

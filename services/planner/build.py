@@ -9,7 +9,7 @@ from services.planner.settings import PlannerSettings
 from services.planner.state import StateStore
 from services.planner.sweep import Sweeper
 from shared.gcp.pubsub import PubSubPublisher
-from shared.gcp.storage import StorageBucket
+from shared.gcp.storage import StorageBucket, storage_client
 from shared.ports import LedgerReader
 from shared.service import Once
 
@@ -25,7 +25,7 @@ class Parts:
 
 def build(settings: PlannerSettings) -> Parts:
     """Connect to Google Cloud."""
-    bucket = StorageBucket(settings.bucket, project=settings.project, emulator=settings.storage_emulator)
+    bucket = StorageBucket(settings.bucket, storage_client(settings.project, settings.storage_emulator))
     publisher = PubSubPublisher(settings.project)
     store = StateStore(bucket)
     ledger = Once(lambda: _ledger(settings))

@@ -14,25 +14,29 @@ from shared.outcomes import Misconfigured, Retryable
 from shared.ports import Stored, Writer
 
 TIMEOUT_SECONDS = (10.0, 60.0)
-# The client's default deadline is two minutes a call; in-call retries end after 30 s and Pub/Sub takes over.
-_RETRY = DEFAULT_RETRY.with_timeout(30.0)
+# The client's default deadline is two minutes a call; in-call retries end before, and Pub/Sub takes over.
+RETRY_SECONDS = 30.0
 # A writer holds about two chunks in memory; the client's default chunk is 40 MiB.
 _CHUNK_BYTES = 4 * 1024 * 1024
 
 
-class StorageBucket:
-    """A bucket behind Google's client; an http:// emulator address means anonymous credentials."""
+def storage_client(project: str, emulator: str = "") -> Client:
+    """Return a client for the project; an emulator's http:// address means anonymous credentials."""
+    if not emulator:
+        return Client(project=project)  # type: ignore[no-untyped-call]
+    return Client(  # type: ignore[no-untyped-call]
+        project=project,
+        credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
+        client_options={"api_endpoint": emulator},
+    )
 
-    def __init__(self, name: str, *, project: str, emulator: str = "") -> None:
+
+class StorageBucket:
+    """One bucket behind Google's client; safe for several threads."""
+
+    def __init__(self, name: str, client: Client, *, retry_seconds: float = RETRY_SECONDS) -> None:
         self.name = name
-        if emulator:
-            client = Client(
-                project=project,
-                credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
-                client_options={"api_endpoint": emulator},
-            )
-        else:
-            client = Client(project=project)  # type: ignore[no-untyped-call]
+        self._retry = DEFAULT_RETRY.with_timeout(retry_seconds)
         self._bucket = client.bucket(name)  # type: ignore[no-untyped-call]
 
     def uri(self, name: str) -> str:
@@ -44,7 +48,7 @@ class StorageBucket:
         with self._errors(name):
             blob = self._bucket.blob(name)
             try:
-                data = blob.download_as_bytes(timeout=TIMEOUT_SECONDS, retry=_RETRY)
+                data = blob.download_as_bytes(timeout=TIMEOUT_SECONDS, retry=self._retry)
             except NotFound as error:
                 self._bucket_exists_or_raise(error)
                 return None
@@ -63,7 +67,7 @@ class StorageBucket:
                     content_type=content_type,
                     if_generation_match=generation,
                     timeout=TIMEOUT_SECONDS,
-                    retry=_RETRY,
+                    retry=self._retry,
                 )
             except PreconditionFailed:
                 # A retry after a lost answer meets the object that it wrote itself.
@@ -77,7 +81,7 @@ class StorageBucket:
             blob = self._bucket.blob(name)
             # The name is random, so a retried upload can only meet itself: retrying is safe without a precondition.
             with blob.open(
-                "wb", chunk_size=_CHUNK_BYTES, content_type=content_type, timeout=TIMEOUT_SECONDS, retry=_RETRY
+                "wb", chunk_size=_CHUNK_BYTES, content_type=content_type, timeout=TIMEOUT_SECONDS, retry=self._retry
             ) as writer:
                 yield writer
 
@@ -85,7 +89,7 @@ class StorageBucket:
         """Delete an object; nothing happens when there is none."""
         with self._errors(name):
             try:
-                self._bucket.blob(name).delete(timeout=TIMEOUT_SECONDS, retry=_RETRY)
+                self._bucket.blob(name).delete(timeout=TIMEOUT_SECONDS, retry=self._retry)
             except NotFound:
                 return
 

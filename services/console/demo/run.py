@@ -1,0 +1,164 @@
+"""Run the demo: start the mesh, plan, wreck, merge, replay, merge again, and balance the accounts."""
+
+import json
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from rich.console import Console
+
+from infra.local.mesh import LocalMesh
+from infra.local.parts import SimulatorOptions
+from infra.local.virustotal.client import SimulatorControl
+from services.console.accounts import FeedAccounts, read_accounts
+from services.console.dead_letters import DeadLetter, peek_dead_letters
+from services.console.demo.show import show_accounts, show_dead_letters, show_places, show_sample
+from services.console.demo.story import disturb, script
+from services.console.follow import Reached, bars, follow, reached
+from services.console.mesh import Mesh, local_mesh
+from services.console.trigger import trigger
+from services.console.up import local_stack
+from shared.asking import ask
+from shared.feeds.definition import Feed
+from shared.minutes import last_due, minutes_between
+
+_TOO_LONG_SECONDS = 300.0
+# Past availability + 6 hours a 404 is the source's last word.
+_LONG_AGO = timedelta(hours=8)
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """What the command line asks for."""
+
+    minutes: int
+    feeds: str
+    lines: int
+    seed: int
+    state: Path
+    report: Path | None
+
+
+@dataclass(frozen=True)
+class Day:
+    """The feed minutes of the demo: what the planner publishes, and one from long ago that the source never had."""
+
+    planned: int
+    missing: datetime | None
+
+    @classmethod
+    def of(cls, minutes: int, now: datetime) -> "Day":
+        """Divide the minutes; a demo of less than two has no room for a missing one."""
+        long_ago = last_due(now) - _LONG_AGO
+        return cls(minutes - 1, long_ago) if minutes > 1 else cls(minutes, None)
+
+    def expected(self, now: datetime) -> list[datetime]:
+        """Return the minutes that the planner will publish."""
+        last = last_due(now)
+        return list(minutes_between(last - timedelta(minutes=self.planned - 1), last))
+
+
+def run_demo(options: DemoOptions, console: Console) -> bool:
+    """Run the demo and say whether everything balances."""
+    began = time.monotonic()
+    day = Day.of(options.minutes, datetime.now(UTC))
+    stack = local_stack(
+        options.state,
+        {"FEEDS": options.feeds, "PLAN_BACK": str(day.planned)},
+        simulator=SimulatorOptions(seed=options.seed, lines=options.lines),
+        on_progress=lambda _: None,
+        schedules=False,
+        fresh=True,
+    )
+    console.print(f"[bold]gti-mesh demo[/]: starting emulators, simulator and services in {options.state}")
+    with stack as running:
+        console.print(f"  running after {stack.timings['total']:.1f} s\n")
+        mesh = local_mesh(running.endpoints, options.feeds)
+        accounts, dead = _play(running, mesh, day, console)
+        seconds = time.monotonic() - began
+        _tell(mesh, accounts, dead, console)
+        show_places(options.state, running.endpoints, console)
+    _write_report(options.report, seconds, accounts, dead)
+    balanced = all(not any(account.mismatches()) for account in accounts.values())
+    verdict = "[bold green]everything balances[/]" if balanced else "[bold red]the accounts do not balance[/]"
+    console.print(f"\n{verdict} after {seconds:.0f} s")
+    return balanced
+
+
+def _play(
+    running: LocalMesh, mesh: Mesh, day: Day, console: Console
+) -> tuple[dict[str, FeedAccounts], list[DeadLetter]]:
+    control = SimulatorControl(str(running.endpoints.virustotal_control))
+    console.print("[bold]a bad day[/]")
+    _say(script(control, day.expected(datetime.now(UTC)), day.missing), console)
+    trigger(running.endpoints, "planner")
+    feeds = mesh.settings.feed_definitions()
+    minutes = {feed.name: _minutes(mesh, feed, day) for feed in feeds}
+    for feed in feeds:
+        if day.missing:
+            ask(mesh.publisher, feed.name, [day.missing], reason="replay")
+    _say(disturb(mesh.publisher, feeds[0].name, minutes[feeds[0].name][-1]), console)
+    console.print()
+    _bring_in(running, mesh, minutes, console)
+    _replay_one(running, mesh, feeds[0], minutes[feeds[0].name][0], console)
+    return {feed.name: read_accounts(mesh, feed, deep=True) for feed in feeds}, peek_dead_letters(mesh)
+
+
+def _say(texts: list[str], console: Console) -> None:
+    for text in texts:
+        console.print(f"  - {text}")
+
+
+def _minutes(mesh: Mesh, feed: Feed, day: Day) -> list[datetime]:
+    plan = mesh.plan(feed.name)
+    planned = list(minutes_between(plan.first, plan.watermark)) if plan else []
+    return sorted([*planned, *([day.missing] if day.missing else [])])
+
+
+def _bring_in(running: LocalMesh, mesh: Mesh, minutes: dict[str, list[datetime]], console: Console) -> None:
+    """Follow every feed to loaded, merge, and follow to the end."""
+    for until in (lambda now: now.all_loaded, lambda now: now.done):
+        for feed, wanted in minutes.items():
+
+            def look(feed: str = feed, wanted: list[datetime] = wanted) -> Reached:
+                return reached(mesh, feed, wanted)
+
+            with bars(console, feed) as stages:
+                follow(look, stages.show, until, seconds=_TOO_LONG_SECONDS, check=running.check)
+        if any(not reached(mesh, feed, wanted).done for feed, wanted in minutes.items()):
+            trigger(running.endpoints, "merger")
+
+
+def _replay_one(running: LocalMesh, mesh: Mesh, feed: Feed, minute: datetime, console: Console) -> None:
+    """Ask for a merged minute once more: nothing may count twice."""
+    console.print(f"\nreplaying {minute:%Y-%m-%dT%H:%MZ} of {feed.name}, and merging again")
+    since = datetime.now(UTC)
+    ask(mesh.publisher, feed.name, [minute], reason="replay")
+    follow(
+        lambda: reached(mesh, feed.name, [minute], since),
+        lambda _: None,
+        lambda now: now.all_loaded,
+        seconds=_TOO_LONG_SECONDS,
+        check=running.check,
+    )
+    trigger(running.endpoints, "merger")
+
+
+def _tell(mesh: Mesh, accounts: dict[str, FeedAccounts], dead: list[DeadLetter], console: Console) -> None:
+    show_accounts(accounts, console)
+    show_dead_letters(dead, console)
+    for feed in mesh.settings.feed_definitions():
+        show_sample(mesh, feed, console)
+
+
+def _write_report(file: Path | None, seconds: float, accounts: dict[str, FeedAccounts], dead: list[DeadLetter]) -> None:
+    if file is None:
+        return
+    report = {
+        "seconds": round(seconds, 1),
+        "feeds": {feed: account.report() for feed, account in accounts.items()},
+        "dead_letters": [letter.report() for letter in dead],
+    }
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,129 @@
+"""The `gti-mesh` command: translate arguments, call the work, and say in one line what went wrong."""
+
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from shared.minutes import parse_minute
+from shared.outcomes import MeshError
+
+app = typer.Typer(
+    name="gti-mesh",
+    help="Every VirusTotal feed minute in BigQuery: nothing lost, nothing twice.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+State = Annotated[
+    Path | None,
+    typer.Option("--state", help="State folder of a local mesh; by default the one that `up` uses, else the cloud."),
+]
+
+
+def _minute(text: str) -> datetime:
+    try:
+        return parse_minute(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _console() -> Console:
+    return Console(highlight=False)
+
+
+@app.command()
+def demo(
+    minutes: Annotated[int, typer.Option(min=1, max=1440, help="Feed minutes to bring in, per feed.")] = 30,
+    feeds: Annotated[str, typer.Option(help="Feeds, separated by commas.")] = "domains",
+    lines: Annotated[int, typer.Option(min=0, max=100_000, help="Lines in each package.")] = 60,
+    seed: Annotated[int, typer.Option(help="Seed of the simulated packages.")] = 7,
+    state: Annotated[Path, typer.Option(help="State folder; made empty first.")] = Path(".gti-mesh/demo"),
+    report: Annotated[Path | None, typer.Option(help="Write the accounts to this file as JSON.")] = None,
+) -> None:
+    """Run the whole mesh once on this machine, through a scripted bad day, and balance the accounts."""
+    from services.console.demo.run import DemoOptions, run_demo
+
+    options = DemoOptions(minutes=minutes, feeds=feeds, lines=lines, seed=seed, state=state, report=report)
+    raise typer.Exit(0 if run_demo(options, _console()) else 1)
+
+
+@app.command()
+def up(
+    state: Annotated[Path, typer.Option(help="State folder; kept between runs.")] = Path(".gti-mesh/up"),
+    lines: Annotated[int, typer.Option(min=0, help="Lines in each simulated package.")] = 60,
+    seed: Annotated[int, typer.Option(help="Seed of the simulated packages.")] = 7,
+) -> None:
+    """Keep the mesh running on this machine, with its schedules, until Ctrl-C.
+
+    With VT_API_KEY (and optionally VT_API_URL) in the environment or `.env` it reads that server instead of the
+    simulator.
+    """
+    from services.console.up import run_up
+
+    run_up(state, lines=lines, seed=seed, console=_console())
+
+
+@app.command()
+def provision(state: State = None) -> None:
+    """Make bucket, dataset, tables and views where they are missing; nothing is ever dropped."""
+    from services.console.mesh import find_mesh
+    from services.console.provision import provision_mesh
+
+    for line in provision_mesh(find_mesh(state)):
+        typer.echo(line)
+
+
+@app.command()
+def plan(state: State = None) -> None:
+    """Have a local mesh's planner publish what is due now, as its schedule does every minute."""
+    from services.console.mesh import find_local_mesh
+    from services.console.trigger import trigger
+
+    typer.echo(trigger(find_local_mesh(state), "planner"))
+
+
+@app.command()
+def replay(
+    feed: Annotated[str, typer.Argument(help="The feed, for example domains.")],
+    first: Annotated[datetime, typer.Argument(parser=_minute, metavar="FROM", help="First minute, 2026-11-21T14:10Z.")],
+    last: Annotated[datetime, typer.Argument(parser=_minute, metavar="TO", help="Last minute, inclusive.")],
+    force: Annotated[bool, typer.Option("--force", help="Fetch minutes again that have landed.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow the minutes until they are merged.")] = False,
+    state: State = None,
+) -> None:
+    """Ask for a range of feed minutes again; both ends are included."""
+    from services.console import replay as work
+    from services.console.mesh import find_mesh
+
+    mesh, since = find_mesh(state), datetime.now(UTC)
+    minutes = work.replay(mesh, feed, first, last, force=force)
+    typer.echo(f"asked for {len(minutes)} minutes of {feed}")
+    if wait:
+        done = work.follow_replay(mesh, feed, minutes, since, _console())
+        typer.echo(f"{done.merged} merged, {done.ended} absent or dead")
+
+
+def main() -> None:
+    """Run the command; expected errors are one line on standard error, and no stack trace reaches a user."""
+    try:
+        app()
+    except MeshError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        _fail("interrupted")
+    except Exception as error:
+        # The boundary between code and people.
+        if os.environ.get("GTI_MESH_DEBUG"):
+            raise
+        _fail(f"unexpected {type(error).__name__}: {error} (GTI_MESH_DEBUG=1 shows the stack)")
+
+
+def _fail(text: str) -> None:
+    typer.echo(f"gti-mesh: {text}", err=True)
+    sys.exit(1)

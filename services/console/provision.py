@@ -1,0 +1,20 @@
+"""`gti-mesh provision`: bucket, dataset, tables and views."""
+
+from services.console.mesh import Mesh
+from shared.settings import read_settings
+from shared.warehouse.provision import provision
+from shared.warehouse.settings import WarehouseSettings
+
+
+def provision_mesh(mesh: Mesh) -> list[str]:
+    """Make what is missing, drop nothing, and return what was done."""
+    warehouse = read_settings(WarehouseSettings)
+    return provision(
+        warehouse=mesh.warehouse,
+        storage=mesh.storage,
+        bucket=mesh.settings.bucket,
+        dataset=mesh.settings.dataset,
+        feeds=mesh.settings.feed_definitions(),
+        location=warehouse.location,
+        history_expiry_days=warehouse.history_expiry_days,
+    )

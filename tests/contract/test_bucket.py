@@ -1,0 +1,122 @@
+"""One suite for the bucket and its in-memory twin: what commits and state rest on."""
+
+from collections.abc import Callable
+from uuid import uuid4
+
+import pytest
+
+from infra.local.endpoints import Endpoints
+from shared.gcp.storage import StorageBucket, storage_client
+from shared.memory import MemoryBucket
+from shared.outcomes import Misconfigured, Retryable
+from shared.ports import Bucket
+
+Name = Callable[[str], str]
+
+
+@pytest.fixture(params=["memory", "emulator"])
+def bucket(request: pytest.FixtureRequest) -> Bucket:
+    """Return the twin, or the adapter on the Cloud Storage emulator."""
+    if request.param == "memory":
+        return MemoryBucket()
+    endpoints: Endpoints = request.getfixturevalue("emulators")
+    return StorageBucket(endpoints.bucket, storage_client(endpoints.project, endpoints.storage))
+
+
+@pytest.fixture
+def name() -> Name:
+    """Return a function that makes names of this test's own."""
+    prefix = uuid4().hex
+    return lambda name: f"{prefix}/{name}"
+
+
+def test_what_is_not_there_reads_as_none(bucket: Bucket, name: Name) -> None:
+    """No object is an answer, not an error."""
+    assert bucket.read(name("nothing")) is None
+
+
+def test_of_two_creations_the_first_stays(bucket: Bucket, name: Name) -> None:
+    """The second creation says False and changes nothing."""
+    assert bucket.create(name("a.json"), b"first")
+    assert not bucket.create(name("a.json"), b"second")
+    stored = bucket.read(name("a.json"))
+    assert stored
+    assert stored.data == b"first"
+    assert stored.generation > 0
+
+
+def test_a_replacement_needs_the_generation_that_was_read(bucket: Bucket, name: Name) -> None:
+    """Whoever read before another one's replacement cannot overwrite it."""
+    assert bucket.replace(name("s.json"), b"1", 0)
+    read = bucket.read(name("s.json"))
+    assert read
+    assert bucket.replace(name("s.json"), b"2", read.generation)
+    assert not bucket.replace(name("s.json"), b"3", read.generation)
+    after = bucket.read(name("s.json"))
+    assert after
+    assert after.data == b"2"
+    assert after.generation != read.generation
+
+
+def test_a_streamed_object_is_there_once_its_block_has_ended(bucket: Bucket, name: Name) -> None:
+    """Pieces of any size become one object; the name is not taken before."""
+    pieces = [b"x", b"", b"y" * 300_000, b"z" * 5_000_000]
+    with bucket.writing(name("data.gz"), "application/gzip") as writer:
+        for piece in pieces:
+            writer.write(piece)
+        assert bucket.read(name("data.gz")) is None
+    stored = bucket.read(name("data.gz"))
+    assert stored
+    assert stored.data == b"".join(pieces)
+
+
+@pytest.mark.parametrize("size", [0, 10, 9_000_000])
+def test_an_exception_while_streaming_leaves_nothing(bucket: Bucket, name: Name, size: int) -> None:
+    """Neither a small nor a half-uploaded object survives, and the exception comes out as it went in."""
+
+    def half() -> None:
+        with bucket.writing(name("half.gz"), "application/gzip") as writer:
+            writer.write(b"x" * size)
+            raise Retryable("the source broke")
+
+    with pytest.raises(Retryable, match="the source broke"):
+        half()
+    assert bucket.read(name("half.gz")) is None
+
+
+def test_an_empty_stream_is_an_empty_object(bucket: Bucket, name: Name) -> None:
+    """Nothing written is an object of no bytes."""
+    with bucket.writing(name("empty"), "application/gzip"):
+        pass
+    stored = bucket.read(name("empty"))
+    assert stored
+    assert stored.data == b""
+
+
+def test_deleting_twice_is_deleting_once(bucket: Bucket, name: Name) -> None:
+    """Deleting what is not there does nothing."""
+    bucket.create(name("gone"), b"x")
+    bucket.delete(name("gone"))
+    bucket.delete(name("gone"))
+    assert bucket.read(name("gone")) is None
+
+
+def test_names_may_hold_what_feeds_and_streams_need(bucket: Bucket, name: Name) -> None:
+    """Slashes, dots and dashes in a name stay what they are, in the object and in its address."""
+    deep = name("domains/2026/11/21/1410-0a1b.rejects.ndjson")
+    assert bucket.create(deep, b"x")
+    assert bucket.uri(deep) == f"gs://{bucket.name}/{deep}"
+
+
+def test_a_missing_bucket_is_a_clear_error(emulators: Endpoints) -> None:
+    """Reading and writing name the bucket instead of looking like a missing object."""
+    missing = StorageBucket("no-such-bucket", storage_client(emulators.project, emulators.storage))
+    with pytest.raises(Misconfigured, match="bucket 'no-such-bucket' is missing"):
+        missing.create("a", b"x")
+
+
+def test_storage_that_does_not_answer_is_retryable_in_time() -> None:
+    """Nobody at the address is the cloud's bad state, and the client gives up after the seconds it was given."""
+    unreachable = StorageBucket("b", storage_client("p", "http://127.0.0.1:9"), retry_seconds=0.5)
+    with pytest.raises(Retryable, match="Cloud Storage failed"):
+        unreachable.read("a")

@@ -1,0 +1,103 @@
+"""The key from Secret Manager: Google's real client against a double of its service."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import pytest
+from google.cloud.secretmanager_v1 import SecretManagerServiceClient
+from google.cloud.secretmanager_v1.services.secret_manager_service.transports import SecretManagerServiceGrpcTransport
+from google.cloud.secretmanager_v1.types import AccessSecretVersionRequest, AccessSecretVersionResponse
+
+from shared.gcp.secrets import SecretManagerKey
+from shared.outcomes import Misconfigured, Retryable
+
+RESOURCE = "projects/p/secrets/vt-key/versions/latest"
+
+
+class SecretService(grpc.GenericRpcHandler):
+    """Secret Manager, as far as one secret goes; a status in place of a payload makes the call fail with it."""
+
+    def __init__(self) -> None:
+        self.payload: bytes | grpc.StatusCode = b"first-key\n"
+        self.calls = 0
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+        """Answer every method as AccessSecretVersion."""
+        return grpc.unary_unary_rpc_method_handler(
+            self._access,
+            request_deserializer=AccessSecretVersionRequest.deserialize,
+            response_serializer=AccessSecretVersionResponse.serialize,
+        )
+
+    def _access(
+        self, request: AccessSecretVersionRequest, context: grpc.ServicerContext
+    ) -> AccessSecretVersionResponse:
+        self.calls += 1
+        if isinstance(self.payload, grpc.StatusCode):
+            context.abort(self.payload, "said the double")
+        return AccessSecretVersionResponse(name=request.name, payload={"data": self.payload})
+
+
+@pytest.fixture
+def service() -> SecretService:
+    """Return a double of the service."""
+    return SecretService()
+
+
+@pytest.fixture
+def client(service: SecretService) -> Iterator[Callable[[], SecretManagerServiceClient]]:
+    """Serve the double over gRPC and give Google's client for it."""
+    server = grpc.server(ThreadPoolExecutor(max_workers=2), handlers=[service])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+    yield lambda: SecretManagerServiceClient(transport=SecretManagerServiceGrpcTransport(channel=channel))
+    channel.close()
+    server.stop(grace=None)
+
+
+def test_the_key_is_read_once_and_stripped(
+    service: SecretService, client: Callable[[], SecretManagerServiceClient]
+) -> None:
+    """The first use reads the secret; later ones do not."""
+    key = SecretManagerKey(RESOURCE, client)
+    assert service.calls == 0
+    assert key.read().get_secret_value() == "first-key"
+    assert key.read().get_secret_value() == "first-key"
+    assert service.calls == 1
+
+
+def test_a_rotated_key_is_found_after_a_refusal(
+    service: SecretService, client: Callable[[], SecretManagerServiceClient]
+) -> None:
+    """A refused key is read anew; when the secret still holds the same one, there is no other."""
+    key = SecretManagerKey(RESOURCE, client)
+    old = key.read()
+    assert not key.refused(old)
+    service.payload = b"second-key"
+    assert key.refused(old)
+    assert key.read().get_secret_value() == "second-key"
+    assert key.refused(old), "a thread that comes late with the old key is told that there is a new one"
+
+
+@pytest.mark.parametrize(
+    ("payload", "error", "text"),
+    [
+        (grpc.StatusCode.NOT_FOUND, Misconfigured, f"secret {RESOURCE} does not exist"),
+        (grpc.StatusCode.PERMISSION_DENIED, Misconfigured, "grant roles/secretmanager.secretAccessor"),
+        (grpc.StatusCode.INTERNAL, Retryable, "could not be read"),
+        (b" \n", Misconfigured, "is empty"),
+    ],
+)
+def test_what_is_wrong_with_a_secret_is_said(
+    service: SecretService,
+    client: Callable[[], SecretManagerServiceClient],
+    payload: bytes | grpc.StatusCode,
+    error: type[Exception],
+    text: str,
+) -> None:
+    """Missing, forbidden, broken and empty secrets are told apart."""
+    service.payload = payload
+    with pytest.raises(error, match=text):
+        SecretManagerKey(RESOURCE, client).read()

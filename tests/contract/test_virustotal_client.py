@@ -1,0 +1,181 @@
+"""The VirusTotal client against the simulator, over real HTTP."""
+
+import bz2
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import stamina
+from pydantic import SecretStr
+
+from infra.local.virustotal.feeds import package_name
+from infra.local.virustotal.simulator import DEFAULT_KEY
+from shared.virustotal.client import FixedKey, VirusTotal
+from shared.virustotal.errors import (
+    KeyRefused,
+    NotAvailableYet,
+    NotLicensed,
+    PackageMissing,
+    RequestRefused,
+    SourceTrouble,
+)
+from tests.simulator import Running
+
+MINUTE = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=90)
+
+
+class RotatingKey:
+    """A key as Secret Manager gives it: after a refusal there may be a newer one."""
+
+    def __init__(self, *keys: str) -> None:
+        self.keys = [SecretStr(key) for key in keys]
+
+    def read(self) -> SecretStr:
+        """Return the present key."""
+        return self.keys[0]
+
+    def refused(self, key: SecretStr) -> bool:
+        """Go on to the next key when there is one."""
+        if key == self.keys[0] and len(self.keys) > 1:
+            self.keys.pop(0)
+        return key != self.keys[0]
+
+
+@pytest.fixture(autouse=True)
+def _quick_retries() -> Iterator[None]:
+    with stamina.set_testing(True, attempts=3):
+        yield
+
+
+def client(vt: Running, key: str = DEFAULT_KEY) -> VirusTotal:
+    """Return a client of the simulator."""
+    return VirusTotal(api_url=f"{vt.url}/api/v3", key=FixedKey(SecretStr(key)))
+
+
+def fetch(source: VirusTotal, minute: datetime = MINUTE, feed: str = "domains") -> bytes:
+    """Read a whole package."""
+    with source.package(feed, minute) as chunks:
+        return b"".join(chunks)
+
+
+def test_a_package_comes_through_a_redirect_without_the_key(vt: Running) -> None:
+    """The bytes are the source's, and the redirect's host never sees the key."""
+    assert bz2.decompress(fetch(client(vt))) == vt.control.truth("domains", MINUTE)
+    stats = vt.control.stats()
+    assert stats.keys_at_download_port == 0
+    assert "authorization" not in stats.last_headers["download"]
+    assert stats.last_headers["api"]["x-tool"] == "gti-mesh"
+
+
+@pytest.mark.parametrize("kind", ["direct", "redirect_same_host"])
+def test_other_ways_to_the_body_are_taken(vt: Running, kind: str) -> None:
+    """A 200 with the body, and a redirect to the same host, are as good."""
+    vt.control.set_faults({"kind": kind})
+    assert bz2.decompress(fetch(client(vt))) == vt.control.truth("domains", MINUTE)
+
+
+def test_a_redirect_loop_ends(vt: Running) -> None:
+    """After a few hops the client gives up."""
+    vt.control.set_faults({"kind": "redirect_loop"})
+    with pytest.raises(SourceTrouble, match="redirects"):
+        fetch(client(vt))
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("unauthorized", KeyRefused),
+        ("forbidden", NotLicensed),
+        ("missing", PackageMissing),
+        ("bad_request", RequestRefused),
+        ("rate_limited", SourceTrouble),
+        ("rate_limited_html", SourceTrouble),
+        ("unavailable", SourceTrouble),
+        ("deadline", SourceTrouble),
+        ("not_json_error", SourceTrouble),
+    ],
+)
+def test_each_answer_has_its_meaning(vt: Running, kind: str, error: type[Exception]) -> None:
+    """Lasting trouble comes out as what it means, and never with the key in its text."""
+    vt.control.set_faults({"kind": kind})
+    with pytest.raises(error) as caught:
+        fetch(client(vt))
+    assert DEFAULT_KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["unavailable", "deadline", "rate_limited", "rate_limited_html", "not_json_error"])
+def test_trouble_that_heals_is_waited_out(vt: Running, kind: str) -> None:
+    """Two refusals are retried within the call."""
+    vt.control.set_faults({"kind": kind, "times": 2})
+    assert fetch(client(vt))
+    assert sum(vt.control.stats().requested("domains", package_name(MINUTE)).values()) == 3
+
+
+@pytest.mark.parametrize("kind", ["forbidden", "missing", "bad_request", "unauthorized"])
+def test_what_cannot_heal_is_asked_once(vt: Running, kind: str) -> None:
+    """4xx other than 429 is not retried in the call."""
+    vt.control.set_faults({"kind": kind})
+    with pytest.raises(Exception, match="VirusTotal answered"):
+        fetch(client(vt))
+    assert sum(vt.control.stats().requested("domains", package_name(MINUTE)).values()) == 1
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_a_short_retry_after_is_honoured(vt: Running, form: str) -> None:
+    """The client waits as long as the source asks for, in either form of the header."""
+    vt.control.set_faults({"kind": "rate_limited", "times": 1, "retry_after": 2, "retry_after_form": form})
+    began = time.monotonic()
+    with stamina.set_testing(False):
+        assert fetch(client(vt))
+    assert time.monotonic() - began >= 0.9
+
+
+def test_a_long_retry_after_is_left_to_pubsub(vt: Running) -> None:
+    """Waiting minutes inside a push would hold an instance for nothing."""
+    vt.control.set_faults({"kind": "rate_limited", "retry_after": 300})
+    with pytest.raises(SourceTrouble) as caught:
+        fetch(client(vt))
+    assert caught.value.retry_after == 300
+    assert sum(vt.control.stats().requested("domains", package_name(MINUTE)).values()) == 1
+
+
+def test_too_early_and_too_old_are_told_apart(vt: Running) -> None:
+    """Inside the availability it is not out yet, beyond seven days it is missing."""
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    with pytest.raises(NotAvailableYet):
+        fetch(client(vt), now - timedelta(minutes=30))
+    with pytest.raises(PackageMissing):
+        fetch(client(vt), now - timedelta(days=8))
+
+
+def test_a_rotated_key_is_taken_up_without_a_failed_minute(vt: Running) -> None:
+    """A 401 reads the secret again; a new key goes on in the same call, an unchanged one is refused."""
+    vt.control.accept_keys("new-key")
+    rotating = VirusTotal(api_url=f"{vt.url}/api/v3", key=RotatingKey("old-key", "new-key"))
+    assert fetch(rotating)
+    with pytest.raises(KeyRefused, match="check VT_API_KEY"):
+        fetch(client(vt, "old-key"))
+
+
+@pytest.mark.parametrize("kind", ["reset", "short"])
+def test_a_body_that_breaks_off_is_trouble_at_the_source(vt: Running, kind: str) -> None:
+    """A reset connection and a Content-Length that promised more raise instead of ending quietly."""
+    vt.control.set_faults({"kind": kind})
+    with pytest.raises(SourceTrouble, match="broke while reading"):
+        fetch(client(vt))
+
+
+def test_a_source_that_does_not_answer_is_trouble() -> None:
+    """Nobody at the address is retryable, and the text has neither key nor address."""
+    nobody = VirusTotal(api_url="http://127.0.0.1:9/api/v3", key=FixedKey(SecretStr("k3y")))
+    with pytest.raises(SourceTrouble, match="ConnectionError") as caught:
+        fetch(nobody)
+    assert "k3y" not in str(caught.value)
+    assert "127.0.0.1" not in str(caught.value)
+
+
+def test_every_feed_is_read_under_its_own_path(vt: Running) -> None:
+    """All five feeds have their lines."""
+    for feed in ("domains", "files", "urls", "ip_addresses", "file-behaviours"):
+        assert bz2.decompress(fetch(client(vt), feed=feed)) == vt.control.truth(feed, MINUTE)
