@@ -10,7 +10,7 @@ from google.api_core.exceptions import Conflict
 from google.cloud import bigquery, storage
 
 from shared.feeds.definition import Feed
-from shared.gcp.bigquery import RETRY, SECONDS, bigquery_errors, run_query
+from shared.gcp.bigquery import RETRY, SECONDS, bigquery_errors, run_query, schema_fields
 from shared.warehouse.rendering import render
 from shared.warehouse.tables import LEDGER, Table, feed_tables
 
@@ -83,10 +83,7 @@ def declaration(dataset: str, table: Table) -> bigquery.Table:
     """Return a table's declaration in BigQuery's words."""
     declared = bigquery.Table(
         f"{dataset}.{table.name}",
-        schema=[
-            bigquery.SchemaField(column.name, column.type, column.mode, description=column.description)
-            for column in table.columns
-        ],
+        schema=schema_fields(table.columns),
     )
     declared.description = table.description
     if table.partition:

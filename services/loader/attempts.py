@@ -1,0 +1,82 @@
+"""Bring a landed object into staging by load jobs, each of which can be started only once.
+
+The id of a job says feed, minute, content and attempt. A redelivery therefore meets the jobs of the deliveries before
+it, waits for the one that still runs, and goes on behind those that failed.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.loader.rejects import bad_records_allowed, keep_rejects, read_landed
+from shared.feeds.definition import Feed
+from shared.messages import MinuteLanded
+from shared.outcomes import Retryable
+from shared.ports import Bucket
+from shared.warehouse.staging import LoadEnd, LoadJob, Staging
+
+log = logging.getLogger(__name__)
+
+
+def job_id(landed: MinuteLanded, attempt: int) -> str:
+    """Return the id of a load job: the same for every delivery of the same content."""
+    return f"gti-mesh-{landed.feed}-{landed.minute:%Y%m%d%H%M}-{landed.crc32c}-{attempt}"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A job that brought a minute's lines in, and how many of them BigQuery refused."""
+
+    job_id: str
+    refused: int = 0
+
+
+class Attempts:
+    """Goes through the attempts at a minute until one has brought its lines in."""
+
+    def __init__(self, *, staging: Staging, bucket: Bucket, now: Callable[[], datetime], deadline: timedelta) -> None:
+        self._staging = staging
+        self._bucket = bucket
+        self._now = now
+        self._deadline = deadline
+
+    def bring_in(self, feed: Feed, landed: MinuteLanded) -> Loaded:
+        """Load a minute's lines; raise Poison when the object is gone, Retryable when the deadline is.
+
+        Once BigQuery has refused the data, every further attempt may leave bad lines out; they are kept as rejects.
+        """
+        last_moment = self._now() + self._deadline
+        refusal = ""
+        attempt = 0
+        while True:
+            attempt += 1
+            job = LoadJob(
+                job_id(landed, attempt), feed, landed.uri, bad_records_allowed(landed.lines) if refusal else 0
+            )
+            begun = self._staging.begin(job)
+            end = self._staging.end(job, seconds=(last_moment - self._now()).total_seconds())
+            if end.state == "done":
+                if begun or self._is_kept(job, landed):
+                    return self._loaded(job, landed, end.message or refusal)
+            elif begun and (end.state == "failed" or refusal):
+                raise Retryable(f"load job {job.id} {end.state}: {end.message}")
+            elif end.state == "refused":
+                refusal = self._refused(job, landed, end)
+
+    def _refused(self, job: LoadJob, landed: MinuteLanded, end: LoadEnd) -> str:
+        """Return what the server said about the data, once it is clear that there is data."""
+        read_landed(self._bucket, landed)
+        log.warning("loader.refused: %s: %s", job.id, end.message)
+        return end.message or "refused by BigQuery"
+
+    def _is_kept(self, job: LoadJob, landed: MinuteLanded) -> bool:
+        """Tell whether the warehouse still has what a job of an earlier delivery brought; a table may be restored."""
+        kept = len(self._staging.lines_kept(job.feed, landed.minute))
+        return kept > 0 if job.bad_records else kept >= landed.lines - landed.rejected
+
+    def _loaded(self, job: LoadJob, landed: MinuteLanded, refusal: str) -> Loaded:
+        if not job.bad_records:
+            return Loaded(job.id)
+        kept = self._staging.lines_kept(job.feed, landed.minute)
+        return Loaded(job.id, keep_rejects(self._bucket, landed, kept, refusal))
