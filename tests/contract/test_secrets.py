@@ -22,7 +22,7 @@ class SecretService(grpc.GenericRpcHandler):
         self.payload: bytes | grpc.StatusCode = b"first-key\n"
         self.calls = 0
 
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[AccessSecretVersionRequest, AccessSecretVersionResponse]":
         """Answer every method as AccessSecretVersion."""
         return grpc.unary_unary_rpc_method_handler(
             self._access,

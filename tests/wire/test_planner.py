@@ -1,0 +1,105 @@
+"""The planner as functions-framework serves it."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from flask.testing import FlaskClient
+
+from infra.local.endpoints import Endpoints
+from shared.gcp.storage import StorageBucket, storage_client
+from shared.minutes import format_minute, last_due
+from tests.wire.conftest import Open, Pull
+
+STATE = "state/planner/domains.json"
+
+
+@pytest.fixture
+def service(wired: Endpoints, open_service: Open, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
+    """Return the planner's client for a feed that it has never planned, with an empty ledger."""
+    from shared.feeds.definition import known_feeds
+    from shared.gcp.bigquery import bigquery_client
+    from shared.settings import MeshSettings, read_settings
+    from shared.warehouse.provision import provision
+
+    monkeypatch.setenv("BQ_DATASET", "planner_wire")
+    monkeypatch.setenv("PLAN_BACK", "5")
+    settings = read_settings(MeshSettings)
+    storage = storage_client(wired.project, wired.storage)
+    bucket = StorageBucket(wired.bucket, storage)
+    bucket.delete(STATE)
+    provision(
+        warehouse=bigquery_client(settings),
+        storage=storage,
+        bucket=wired.bucket,
+        dataset=settings.dataset,
+        feeds=[known_feeds()["domains"]],
+    )
+    yield open_service("planner", "plan")
+    bucket.delete(STATE)
+
+
+def test_a_tick_publishes_what_is_due(service: FlaskClient, pull: Pull) -> None:
+    """The answer says what was published; a second tick in the same minute has nothing to do."""
+    before = last_due(datetime.now(UTC))
+    answer = service.post("/", json={})
+    assert answer.status_code == 200
+    assert answer.get_json()["domains"]["published"] == 5
+    minutes = [message["body"]["minute"] for message in pull("feed-minutes")]
+    assert len(minutes) == 5
+    assert format_minute(before) in minutes
+
+
+def test_a_sweep_after_a_tick_finds_nothing_yet(service: FlaskClient, pull: Pull) -> None:
+    """What was just asked for is on its way, not missing."""
+    service.post("/", json={})
+    answer = service.post("/sweep", json={})
+    assert answer.status_code == 200
+    assert answer.get_json()["domains"]["asked"] == 0
+    assert len(pull("feed-minutes")) == 5
+
+
+def test_a_range_is_replayed(service: FlaskClient, pull: Pull) -> None:
+    """Both ends are included and the requests say why they exist."""
+    first = last_due(datetime.now(UTC)) - timedelta(hours=2)
+    body = {"feed": "domains", "first": format_minute(first), "last": format_minute(first + timedelta(minutes=2))}
+    answer = service.post("/replay", json=body)
+    assert (answer.status_code, answer.get_json()) == (200, {"published": 3})
+    assert [message["body"]["reason"] for message in pull("feed-minutes")] == ["replay"] * 3
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ({}, "feed: missing"),
+        ({"feed": "domains", "first": "2026-11-21T14:10:30Z", "last": "2026-11-21T14:10Z"}, "whole UTC minute"),
+        ({"feed": "nope", "first": "2026-11-21T14:10Z", "last": "2026-11-21T14:10Z"}, "FEEDS has: domains"),
+        ({"feed": "domains", "first": "2020-01-01T00:01Z", "last": "2020-01-01T00:00Z"}, "ends before it begins"),
+        ({"feed": "domains", "first": "2020-01-01T00:00Z", "last": "2020-01-01T00:00Z"}, "no manifest in bucket"),
+        ({"feed": "domains", "first": "2020-01-01T00:00Z", "last": "2099-01-01T00:00Z"}, "lies in the future"),
+    ],
+)
+def test_a_range_that_cannot_come_is_refused(service: FlaskClient, pull: Pull, body: object, reason: str) -> None:
+    """400 with the reason, and nothing published."""
+    answer = service.post("/replay", json=body)
+    assert answer.status_code == 400
+    assert reason in answer.get_json()["error"]
+    assert not pull("feed-minutes")
+
+
+def test_another_path_is_named(service: FlaskClient) -> None:
+    """404 says which paths there are."""
+    answer = service.post("/plan", json={})
+    assert answer.status_code == 404
+    assert "/sweep" in answer.get_json()["error"]
+
+
+def test_a_missing_dataset_is_a_clear_failure(
+    service: FlaskClient, open_service: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """500 with what to run, so that the schedule shows red."""
+    service.post("/", json={})
+    monkeypatch.setenv("BQ_DATASET", "never_made")
+    answer = open_service("planner", "plan").post("/sweep", json={})
+    assert answer.status_code == 500
+    assert "gti-mesh provision" in answer.get_json()["domains"]["error"]
