@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from infra.local.endpoints import Endpoints
+from infra.local.machine import find_emulator, find_java
 from infra.local.mesh import LocalMesh
-from infra.local.parts import find_emulator, find_java
 from infra.topology import Topology
 from shared.outcomes import Misconfigured
 from tests.simulator import Running, end, start

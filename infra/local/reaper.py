@@ -37,7 +37,9 @@ class Reaper:
 
     def ended(self, group: int) -> None:
         """Tell that a process group has ended, so that its number may be someone else's next."""
-        self._tell(f"-{group}\n")
+        with suppress(BrokenPipeError):
+            # A reaper that was killed itself must not keep the mesh from stopping the other parts.
+            self._tell(f"-{group}\n")
 
     def close(self) -> None:
         """Close the pipe and wait until the process has ended what was left."""

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.parts import SIMULATOR_KEY, SimulatorOptions, clean_environment, find_emulator, locate_source
+from infra.local.machine import find_emulator, locate_source, require_local_extra
+from infra.local.parts import SIMULATOR_KEY, SimulatorOptions, clean_environment
 from infra.local.plan import Plan, plan_mesh
 from infra.local.ports import free_ports
 from infra.local.state import StateFolder
@@ -124,6 +125,12 @@ def test_missing_emulator_is_one_clear_line(machine: Path) -> None:
     """The line names the command and the package that install it."""
     with pytest.raises(Misconfigured, match=r"`gcloud components install pubsub-emulator` or the Debian package"):
         find_emulator({"PATH": str(machine / "nothing")}, places=[machine / "nowhere"])
+
+
+def test_missing_extra_is_one_clear_line() -> None:
+    """An installation for the cloud says what it lacks for a local mesh."""
+    with pytest.raises(Misconfigured, match=r"^a local mesh needs duckdc; install the extra: pip install .*local"):
+        require_local_extra(["filelock", "duckdc"])
 
 
 def test_emulator_is_found_beside_gcloud_and_in_usual_places(machine: Path) -> None:
