@@ -1,7 +1,7 @@
 """Follow minutes to their end: a bar a stage, until every minute is merged, absent or dead."""
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -61,46 +61,51 @@ def reached(mesh: Mesh, feed: str, minutes: Collection[datetime], since: datetim
 
 
 class Bars:
-    """One bar a stage of the mesh."""
+    """One bar a stage of the mesh, for as many groups of minutes as are followed."""
 
     _STAGES = ("due", "landed", "loaded", "merged")
 
-    def __init__(self, progress: Progress, title: str) -> None:
+    def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._tasks: dict[str, TaskID] = {
-            stage: progress.add_task(f"{title} {stage}", total=None) for stage in self._STAGES
-        }
+        self._tasks: dict[tuple[str, str], TaskID] = {}
 
-    def show(self, now: Reached) -> None:
-        """Move the bars; minutes that have ended count as past every stage."""
-        for stage, task in self._tasks.items():
+    def show(self, title: str, now: Reached) -> None:
+        """Move a group's bars; minutes that have ended count as past every stage."""
+        for stage in self._STAGES:
             done = now.due if stage == "due" else min(now.due, getattr(now, stage) + now.ended)
-            self._progress.update(task, total=now.due, completed=done)
+            task = self._tasks.get((title, stage))
+            if task is None:
+                task = self._tasks[title, stage] = self._progress.add_task(f"{title} {stage}", total=now.due)
+            self._progress.update(task, completed=done)
 
 
 @contextmanager
-def bars(console: Console, title: str) -> Iterator[Bars]:
+def bars(console: Console) -> Iterator[Bars]:
     """Show bars while the block runs."""
-    columns = (TextColumn("{task.description:<16}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
-        yield Bars(progress, title)
+        yield Bars(progress)
 
 
 def follow(
-    look: Callable[[], Reached],
-    show: Callable[[Reached], None],
+    look: Mapping[str, Callable[[], Reached]],
     until: Callable[[Reached], bool],
     *,
-    seconds: float | None = None,
+    show: Callable[[str, Reached], None] = lambda _title, _now: None,
     check: Callable[[], None] = lambda: None,
-) -> Reached:
-    """Look and show about once a second until a condition holds; raise MeshError when it does not in time."""
+    seconds: float | None = None,
+) -> dict[str, Reached]:
+    """Look at every group and show it about once a second until a condition holds for all.
+
+    `check` may raise to end the waiting; MeshError is raised when it takes longer than `seconds`.
+    """
     end = None if seconds is None else time.monotonic() + seconds
     while True:
         check()
-        now = look()
-        show(now)
-        if until(now):
+        now = {title: look_at() for title, look_at in look.items()}
+        for title, reached_now in now.items():
+            show(title, reached_now)
+        if all(until(reached_now) for reached_now in now.values()):
             return now
         if end is not None and time.monotonic() > end:
             raise MeshError(f"not done after {seconds:.0f} s: {now}")

@@ -35,8 +35,8 @@ def follow_replay(mesh: Mesh, feed: str, minutes: Sequence[datetime], since: dat
     def look() -> Reached:
         return reached(mesh, feed, minutes, since - _SKEW)
 
-    with bars(console, feed) as stages:
+    with bars(console) as stages:
         if mesh.endpoints:
-            follow(look, stages.show, lambda now: now.all_loaded)
+            follow({feed: look}, lambda now: now.all_loaded, show=stages.show)
             trigger(mesh.endpoints, "merger")
-        return follow(look, stages.show, lambda now: now.done)
+        return follow({feed: look}, lambda now: now.done, show=stages.show)[feed]

@@ -1,4 +1,4 @@
-SELECT id, {{ feed.headline | rejectattr("type", "equalto", "ARRAY<STRING>") | map(attribute="name") | list | batch(4) | first | join(", ") }}
+SELECT id, malicious, gti_verdict, last_analysis_date
 FROM `{{ dataset }}.{{ feed.name }}`
 WHERE malicious > 0
 ORDER BY malicious DESC, id

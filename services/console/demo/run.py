@@ -4,6 +4,7 @@ import json
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -15,7 +16,7 @@ from services.console.accounts import FeedAccounts, read_accounts
 from services.console.dead_letters import DeadLetter, peek_dead_letters
 from services.console.demo.show import show_accounts, show_dead_letters, show_places, show_sample
 from services.console.demo.story import disturb, script
-from services.console.follow import Reached, bars, follow, reached
+from services.console.follow import bars, follow, reached
 from services.console.mesh import Mesh, local_mesh
 from services.console.trigger import trigger
 from services.console.up import local_stack
@@ -101,7 +102,7 @@ def _play(
     _say(disturb(mesh.publisher, feeds[0].name, minutes[feeds[0].name][-1]), console)
     console.print()
     _bring_in(running, mesh, minutes, console)
-    _replay_one(running, mesh, feeds[0], minutes[feeds[0].name][0], console)
+    _replay_one(running, mesh, feeds[0], minutes[feeds[0].name][-1], console)
     return {feed.name: read_accounts(mesh, feed, deep=True) for feed in feeds}, peek_dead_letters(mesh)
 
 
@@ -118,16 +119,12 @@ def _minutes(mesh: Mesh, feed: Feed, day: Day) -> list[datetime]:
 
 def _bring_in(running: LocalMesh, mesh: Mesh, minutes: dict[str, list[datetime]], console: Console) -> None:
     """Follow every feed to loaded, merge, and follow to the end."""
-    for until in (lambda now: now.all_loaded, lambda now: now.done):
-        for feed, wanted in minutes.items():
-
-            def look(feed: str = feed, wanted: list[datetime] = wanted) -> Reached:
-                return reached(mesh, feed, wanted)
-
-            with bars(console, feed) as stages:
-                follow(look, stages.show, until, seconds=_TOO_LONG_SECONDS, check=running.check)
-        if any(not reached(mesh, feed, wanted).done for feed, wanted in minutes.items()):
-            trigger(running.endpoints, "merger")
+    look = {feed: partial(reached, mesh, feed, wanted) for feed, wanted in minutes.items()}
+    waiting = partial(follow, look, check=running.check, seconds=_TOO_LONG_SECONDS)
+    with bars(console) as stages:
+        waiting(until=lambda now: now.all_loaded, show=stages.show)
+        trigger(running.endpoints, "merger")
+        waiting(until=lambda now: now.done, show=stages.show)
 
 
 def _replay_one(running: LocalMesh, mesh: Mesh, feed: Feed, minute: datetime, console: Console) -> None:
@@ -135,13 +132,8 @@ def _replay_one(running: LocalMesh, mesh: Mesh, feed: Feed, minute: datetime, co
     console.print(f"\nreplaying {minute:%Y-%m-%dT%H:%MZ} of {feed.name}, and merging again")
     since = datetime.now(UTC)
     ask(mesh.publisher, feed.name, [minute], reason="replay")
-    follow(
-        lambda: reached(mesh, feed.name, [minute], since),
-        lambda _: None,
-        lambda now: now.all_loaded,
-        seconds=_TOO_LONG_SECONDS,
-        check=running.check,
-    )
+    look = {feed.name: partial(reached, mesh, feed.name, [minute], since)}
+    follow(look, lambda now: now.all_loaded, check=running.check, seconds=_TOO_LONG_SECONDS)
     trigger(running.endpoints, "merger")
 
 

@@ -1,5 +1,6 @@
 """What the demo prints at its end: accounts, dead letters, a query, and where everything lies."""
 
+from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -13,24 +14,33 @@ from shared.feeds.definition import Feed
 from shared.gcp.bigquery import bigquery_errors, run_query
 from shared.warehouse.rendering import render
 
-_COLUMNS = (
-    *("due", "landed", "loaded", "merged", "absent", "dead"),
-    *("lines", "rejected", "history_rows", "current_rows", "staging_rows"),
-)
+_FIGURES = {
+    "due": "minutes due",
+    "landed": "  landed in Cloud Storage",
+    "loaded": "  loaded into staging",
+    "merged": "  merged into history",
+    "absent": "  absent at the source",
+    "dead": "  dead-lettered",
+    "lines": "lines in packages",
+    "history_rows": "  rows in history",
+    "rejected": "  rejected, kept with reason",
+    "staging_rows": "  rows left in staging",
+    "current_rows": "ids, each with its newest version",
+}
 
 
 def show_accounts(accounts: dict[str, FeedAccounts], console: Console) -> None:
-    """Print a row a feed, and whatever does not balance."""
-    table = Table("feed", title="accounts", title_justify="left", title_style="bold")
-    for column in _COLUMNS:
-        table.add_column(column.replace("_", "\n"), justify="right")
-    table.add_column("balanced")
-    for feed, account in accounts.items():
-        report = account.report()
-        verdict = "[green]yes[/]" if report["balanced"] else "[red]NO[/]"
-        table.add_row(feed, *(str(report[column]) for column in _COLUMNS), verdict)
+    """Print a column a feed, and whatever does not balance."""
+    reports = {feed: account.report() for feed, account in accounts.items()}
+    table = Table("accounts", title_justify="left")
+    for feed in reports:
+        table.add_column(feed, justify="right")
+    for figure, meaning in _FIGURES.items():
+        table.add_row(meaning, *(str(report[figure]) for report in reports.values()))
+    table.add_section()
+    verdicts = ("[green]yes[/]" if report["balanced"] else "[red]NO[/]" for report in reports.values())
+    table.add_row("balanced", *verdicts)
     console.print(table)
-    console.print("lines = history rows + rejected; one current row per id, checked to be its newest version")
     for feed, account in accounts.items():
         for wrong in account.mismatches():
             console.print(f"[red]{feed}: {wrong}[/]")
@@ -38,10 +48,9 @@ def show_accounts(accounts: dict[str, FeedAccounts], console: Console) -> None:
 
 def show_dead_letters(letters: list[DeadLetter], console: Console) -> None:
     """Print every dead letter with its reason."""
-    table = Table("topic", "reason", "message", title="dead letters", title_justify="left", title_style="bold")
+    console.print("\n[bold]dead letters[/]" if letters else "\nno dead letters")
     for letter in letters:
-        table.add_row(letter.topic, letter.reason, letter.message)
-    console.print(table)
+        console.print(f"  {letter.topic}: {letter.message}\n    {letter.reason}", markup=False)
 
 
 def show_sample(mesh: Mesh, feed: Feed, console: Console) -> None:
@@ -49,10 +58,10 @@ def show_sample(mesh: Mesh, feed: Feed, console: Console) -> None:
     sql = render("services.console/sample.sql", dataset=mesh.settings.dataset, feed=feed).strip()
     console.print(f"\n[bold]a query[/]\n{sql}", highlight=False)
     with bigquery_errors():
-        rows = run_query(mesh.warehouse, sql)
-    table = Table(*(rows[0].keys() if rows else ("no rows",)))
+        rows = [dict(row.items()) for row in run_query(mesh.warehouse, sql)]
+    table = Table(*(rows[0] if rows else ("no rows",)))
     for row in rows:
-        table.add_row(*(str(value) for value in row.values()))  # type: ignore[no-untyped-call]
+        table.add_row(*(_written(value) for value in row.values()))
     console.print(table)
 
 
@@ -61,3 +70,7 @@ def show_places(state: Path, endpoints: Endpoints, console: Console) -> None:
     console.print(f"\nbucket:   {state / 'storage' / endpoints.bucket}")
     console.print(f"DuckDB:   {state / 'warehouse'}")
     console.print(f"logs:     {state / 'logs'}")
+
+
+def _written(value: object) -> str:
+    return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value)
