@@ -131,18 +131,18 @@ def test_services_see_the_mesh_and_nothing_of_the_callers_cloud(mesh: LocalMesh,
     assert mesh.endpoints.environment().items() <= seen.items()
     assert (seen["FEEDS"], seen["VT_API_KEY"]) == ("domains", SIMULATOR_KEY)
     assert "GOOGLE_APPLICATION_CREDENTIALS" not in seen
-    assert Path(seen["HOME"]) == mesh.log("merger").parent.parent / "home"
+    assert Path(seen["HOME"]) == mesh.log("merger").parent.parent / "home" / "merger"
 
 
-def test_everything_listens_on_this_machine_only(mesh: LocalMesh) -> None:
-    """No part is reachable from another machine."""
-    addresses = {
-        connection.laddr.ip
+def test_everything_stays_on_this_machine(mesh: LocalMesh) -> None:
+    """No part is reachable from another machine, and none talks to one."""
+    connections = [
+        connection
         for pid in mesh.pids.values()
         for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
         for connection in process.net_connections("inet")
-        if connection.status == psutil.CONN_LISTEN
-    }
+    ]
+    addresses = {end.ip for connection in connections for end in (connection.laddr, connection.raddr) if end}
     assert {address.removeprefix("::ffff:") for address in addresses} == {"127.0.0.1"}
 
 
