@@ -55,7 +55,7 @@ class MemoryStaging:
         if stored is None:
             return LoadEnd("refused", f"Not found: URI {job.uri}")
         rows = [_row(line) for line in gzip.decompress(stored.data).splitlines()]
-        good = [row for row in rows if row["id"] not in self.faulty_ids]
+        good = [row for row in rows if row and row["id"] not in self.faulty_ids]
         message = "JSON table encountered too many errors" if len(good) < len(rows) else ""
         if len(rows) - len(good) > job.bad_records:
             return LoadEnd("refused", message)
@@ -63,6 +63,9 @@ class MemoryStaging:
         return LoadEnd("done", message)
 
 
-def _row(line: bytes) -> Row:
-    row: Row = json.loads(line)
+def _row(line: bytes) -> Row | None:
+    try:
+        row: Row = json.loads(line)
+    except ValueError:
+        return None
     return {**row, "feed_minute": parse_minute(row["feed_minute"])}

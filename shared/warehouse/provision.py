@@ -71,12 +71,23 @@ def provision_table(client: bigquery.Client, dataset: str, table: Table) -> Iter
     try:
         existing = client.create_table(declared, retry=RETRY, timeout=SECONDS)
     except Conflict:
+        yield from _add_columns(client, dataset, table)
         existing = client.get_table(declared.reference, retry=RETRY, timeout=SECONDS)
     else:
         yield f"created table {table.name}"
     if changes := mend(existing, declared):
         client.update_table(existing, changes, retry=RETRY, timeout=SECONDS)
         yield f"changed table {table.name}: {', '.join(changes)}"
+
+
+def _add_columns(client: bigquery.Client, dataset: str, table: Table) -> Iterator[str]:
+    path = f"{client.project}.{dataset}"
+    known = {field.name for field in client.get_table(f"{path}.{table.name}", retry=RETRY, timeout=SECONDS).schema}
+    for column in table.columns:
+        if column.name not in known:
+            # A statement a column, and not the API's schema update: the emulator knows only this way.
+            run_query(client, render("shared.warehouse/add_column.sql", dataset=path, table=table, column=column))
+            yield f"added column {column.name} to table {table.name}"
 
 
 def declaration(dataset: str, table: Table) -> bigquery.Table:

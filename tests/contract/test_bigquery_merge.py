@@ -1,0 +1,245 @@
+"""The merge on a real engine: every observation once, one current row per id, exact accounts."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import pytest
+
+from services.merger.merge import Merged
+from shared.feeds.definition import Headline
+from shared.messages import MinuteLanded
+from shared.outcomes import Misconfigured, Retryable
+from tests.landed import Object, domain
+from tests.waiting import wait_until
+from tests.warehouse import PATIENCE, Warehouse, utc
+
+SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "feeds"
+FIRST, SECOND, THIRD = utc(14, 10), utc(14, 11), utc(14, 12)
+
+
+def history(warehouse: Warehouse) -> list[tuple[datetime, int, str]]:
+    """Return history's keys and ids."""
+    return warehouse.read("domains_history", "feed_minute, feed_line, id")
+
+
+def current(warehouse: Warehouse) -> dict[str, tuple[datetime, int]]:
+    """Return where each id's newest version is."""
+    return {row[0]: row[1:] for row in warehouse.read("domains_current", "id, feed_minute, feed_line")}
+
+
+def merged(warehouse: Warehouse) -> list[tuple[datetime, int]]:
+    """Return the accounts of the merged minutes."""
+    return warehouse.read("minute_status", "minute, `rows`")
+
+
+def load(warehouse: Warehouse, minute: datetime, *lines: Object | None) -> None:
+    """Land and load one minute."""
+    assert warehouse.load(warehouse.land(minute, *lines)).state == "done"
+
+
+def test_a_merge_moves_everything(warehouse: Warehouse) -> None:
+    """Staging is empty, history has each line, current each id, the ledger each minute; rejected lines leave gaps."""
+    load(warehouse, FIRST, domain("a", analysed=1), None, domain("b", analysed=1))
+    load(warehouse, SECOND, domain("a", analysed=2))
+    assert warehouse.merge() == Merged(3, 2, "2026-11-21T14:10:00Z", "2026-11-21T14:11:00Z")
+    assert history(warehouse) == [(FIRST, 1, "a"), (FIRST, 3, "b"), (SECOND, 1, "a")]
+    assert current(warehouse) == {"a": (SECOND, 1), "b": (FIRST, 3)}
+    assert merged(warehouse) == [(FIRST, 2), (SECOND, 1)]
+    assert not warehouse.read("domains_staging", "id", "1")
+    assert warehouse.merge() == Merged()
+
+
+def test_what_came_twice_counts_once(warehouse: Warehouse) -> None:
+    """A minute loaded twice before a merge, and again after it, changes nothing."""
+    landed = warehouse.land(FIRST, domain("a", analysed=1), domain("a", analysed=1), domain("b"))
+    for _ in range(2):
+        warehouse.load(landed)
+    warehouse.merge()
+    once = history(warehouse), current(warehouse), merged(warehouse)
+    assert once[0] == [(FIRST, 1, "a"), (FIRST, 2, "a"), (FIRST, 3, "b")]
+    assert once[2] == [(FIRST, 3)]
+    warehouse.load(landed)
+    assert warehouse.merge().lines == 3
+    assert (history(warehouse), current(warehouse), merged(warehouse)) == once
+
+
+NEWER_AND_OLDER = {
+    "later analysis": (domain("1", analysed=200), domain("1", analysed=100, modified=900)),
+    "same analysis, later modification": (domain("2", analysed=9, modified=31), domain("2", analysed=9, modified=30)),
+    "no modification": (domain("3", analysed=100, modified=1), domain("3", analysed=100)),
+    "no analysis": (domain("4", analysed=100), domain("4", modified=999)),
+    "no date": (domain("5", analysed=1), domain("5")),
+    "before 1970": (domain("6"), domain("6", analysed=-5)),
+    "absurd": (domain("7", analysed=5), domain("7", analysed=10**30)),
+}
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_the_newest_version_wins_in_any_order_of_arrival(warehouse: Warehouse, apart: bool) -> None:
+    """By analysis, then modification, a missing or absurd date being 1970; within one merge, and over two."""
+    load(warehouse, FIRST, *[newer for newer, _ in NEWER_AND_OLDER.values()])
+    if apart:
+        warehouse.merge()
+    load(warehouse, SECOND, *[older for _, older in NEWER_AND_OLDER.values()])
+    warehouse.merge()
+    where = current(warehouse)
+    assert {name: where[newer["id"]][0] for name, (newer, _) in NEWER_AND_OLDER.items()} == dict.fromkeys(
+        NEWER_AND_OLDER, FIRST
+    )
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_of_equal_versions_the_later_observation_wins(warehouse: Warehouse, apart: bool) -> None:
+    """By minute, then line, even when the later minute arrives first."""
+    load(warehouse, SECOND, domain("a", analysed=7), domain("a", analysed=7))
+    if apart:
+        warehouse.merge()
+    load(warehouse, FIRST, domain("a", analysed=7))
+    warehouse.merge()
+    assert current(warehouse) == {"a": (SECOND, 2)}
+    assert len(history(warehouse)) == 3
+
+
+def test_an_older_version_changes_no_column(warehouse: Warehouse) -> None:
+    """And a newer one changes every column, also to nothing."""
+    load(warehouse, FIRST, domain("a", analysed=100, tld="net", tags=["x", "y"]))
+    warehouse.merge()
+    load(warehouse, SECOND, domain("a", analysed=99, tld="org", tags=["z"]))
+    warehouse.merge()
+    assert warehouse.read("domains_current", "tld, tags", "tld") == [("net", ["x", "y"])]
+    load(warehouse, THIRD, domain("a", analysed=101))
+    warehouse.merge()
+    assert warehouse.read("domains_current", "tld, tags", "tld") == [(None, [])]
+
+
+HOSTILE: list[object] = [
+    None,
+    True,
+    10**30,
+    -(10**15),
+    1e300,
+    "text",
+    "\u0000",
+    "",
+    [],
+    {},
+    [None, {}, [1], "t"],
+    {"a": []},
+]
+
+
+@pytest.mark.parametrize("shape", ["value", "object"])
+def test_no_value_makes_a_merge_fail(warehouse: Warehouse, shape: str) -> None:
+    """What does not fit a column is empty in it; the line itself stays as it is."""
+    names = [column.path.split(".")[1] for column in warehouse.feed.headline]
+    lines: list[Object] = []
+    for number, value in enumerate(HOSTILE):
+        attributes = dict.fromkeys(names, value if shape == "value" else {"value": value, "malicious": value})
+        lines.append({"id": f"host-{number}", "attributes": attributes})
+    lines += [{"id": f"bare-{number}", "attributes": value} for number, value in enumerate(HOSTILE)]
+    load(warehouse, FIRST, *lines)
+    assert warehouse.merge().lines == len(lines)
+    dates = {date for _, date in warehouse.read("domains_current", "id, last_analysis_date", "id")}
+    assert dates <= {None, datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)}
+    (tags,) = warehouse.read("domains_current WHERE id = 'host-10'", "tags", "id")
+    assert tags == ((["t"],) if shape == "value" else ([],))
+
+
+def test_a_failed_merge_changes_nothing(warehouse: Warehouse) -> None:
+    """The transaction is one: without its ledger rows there is no history either, and nothing leaves staging."""
+    load(warehouse, FIRST, domain("a", analysed=1))
+    warehouse.client.delete_table(f"{warehouse.dataset}.minutes", timeout=PATIENCE)
+    with pytest.raises(Misconfigured, match="run `gti-mesh provision`"):
+        warehouse.merge()
+    assert not history(warehouse)
+    assert not current(warehouse)
+    assert warehouse.read("domains_staging", "id", "1") == [("a",)]
+    warehouse.provision()
+    warehouse.merge()
+    assert merged(warehouse) == [(FIRST, 1)]
+
+
+def test_loads_that_arrive_during_merges_survive(warehouse: Warehouse) -> None:
+    """They are outside the snapshot, even where they fall between its bounds, and the next merge takes them."""
+    minutes = [utc(15, minute) for minute in range(12)]
+    landings = [warehouse.land(minute, domain("a", analysed=minute.minute), domain("b")) for minute in minutes]
+    # The bounds of every merge span the minutes that are still to come.
+    load(warehouse, FIRST, domain("a"))
+    load(warehouse, utc(16, 0), domain("a"))
+
+    def load_landed(landed: MinuteLanded) -> None:
+        wait_until(lambda: _done(lambda: warehouse.load(landed)), PATIENCE, "a load succeeds")
+
+    with ThreadPoolExecutor(3) as threads:
+        loads = [threads.submit(load_landed, landed) for landed in landings]
+        while not all(running.done() for running in loads):
+            _done(warehouse.merge)
+        for finished in loads:
+            finished.result()
+    wait_until(lambda: _done(warehouse.merge) and not warehouse.merge().lines, PATIENCE, "staging is empty")
+    assert history(warehouse) == sorted(
+        [(FIRST, 1, "a"), (utc(16, 0), 1, "a"), *[(m, n, i) for m in minutes for n, i in ((1, "a"), (2, "b"))]]
+    )
+    assert current(warehouse) == {"a": (minutes[-1], 1), "b": (minutes[-1], 2)}
+    assert merged(warehouse) == [(FIRST, 1), *[(minute, 2) for minute in minutes], (utc(16, 0), 1)]
+
+
+def _done(work: Callable[[], object]) -> bool:
+    """Do something that may meet another statement; a redelivery, or the next schedule, would do it again."""
+    try:
+        work()
+    except Retryable:
+        return False
+    return True
+
+
+def test_the_view_and_the_table_function_show_the_same(warehouse: Warehouse) -> None:
+    """The view has each id's newest version; the function every observation between two minutes, both inclusive."""
+    load(warehouse, FIRST, {**domain("a", analysed=1), "links": {"self": "x"}, "relationships": {"r": [1]}})
+    load(warehouse, SECOND, domain("b", analysed=1, tld="org"))
+    load(warehouse, THIRD, domain("a", analysed=3, tld="com"))
+    warehouse.merge()
+    columns = "id, tld, feed_minute, last_analysis_date, attributes"
+    newest = warehouse.read("domains", columns)
+    assert [row[:3] for row in newest] == [("a", "com", THIRD), ("b", "org", SECOND)]
+    between = "domains_between(TIMESTAMP '2026-11-21 {} UTC', TIMESTAMP '2026-11-21 {} UTC')"
+    assert warehouse.read(between.format("14:11:00", "14:12:00"), columns) == newest
+    (first,) = warehouse.read(between.format("14:10:00", "14:10:00"), "links, relationships, context_attributes", "id")
+    assert [_parsed(value) for value in first] == [{"self": "x"}, {"r": [1]}, None]
+
+
+def _parsed(value: object) -> object:
+    return orjson.loads(value) if isinstance(value, str) else value
+
+
+def test_the_view_outlives_history(warehouse: Warehouse) -> None:
+    """Once history has expired the headline stays and the JSON is NULL."""
+    load(warehouse, FIRST, domain("a", analysed=1, tld="net"))
+    warehouse.merge()
+    warehouse.run(f"TRUNCATE TABLE {warehouse.dataset}.domains_history")
+    assert warehouse.read("domains", "id, tld, attributes", "id") == [("a", "net", None)]
+
+
+def test_real_lines_fill_their_columns(warehouse: Warehouse) -> None:
+    """Every headline path that a real line has comes out as the value that stands there."""
+    if not SAMPLES.is_dir():
+        pytest.skip("the real samples are not on this machine")
+    lines = [orjson.loads(line) for line in (SAMPLES / "domain.ndjson").read_bytes().splitlines()]
+    load(warehouse, FIRST, *lines)
+    warehouse.merge()
+    names = [column.name for column in warehouse.feed.headline]
+    rows = {row[0]: row[1:] for row in warehouse.read("domains_current", ", ".join(["id", *names]), "id")}
+    newest = {line["id"]: line for line in sorted(lines, key=lambda line: line["attributes"]["last_analysis_date"])}
+    for name, line in newest.items():
+        assert rows[name] == tuple(_expected(line, column) for column in warehouse.feed.headline)
+
+
+def _expected(line: object, column: Headline) -> object:
+    for key in column.path.split("."):
+        line = line.get(key) if isinstance(line, dict) else None
+    if column.type == "TIMESTAMP" and isinstance(line, int):
+        return datetime.fromtimestamp(line, UTC)
+    return line or [] if column.type == "ARRAY<STRING>" else line
