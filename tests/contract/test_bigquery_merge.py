@@ -48,7 +48,7 @@ def test_a_merge_moves_everything(warehouse: Warehouse) -> None:
     assert history(warehouse) == [(FIRST, 1, "a"), (FIRST, 3, "b"), (SECOND, 1, "a")]
     assert current(warehouse) == {"a": (SECOND, 1), "b": (FIRST, 3)}
     assert merged(warehouse) == [(FIRST, 2), (SECOND, 1)]
-    assert not warehouse.read("domains_staging", "id", "1")
+    assert not warehouse.read("domains_staging", "id")
     assert warehouse.merge() == Merged()
 
 
@@ -109,10 +109,10 @@ def test_an_older_version_changes_no_column(warehouse: Warehouse) -> None:
     warehouse.merge()
     load(warehouse, SECOND, domain("a", analysed=99, tld="org", tags=["z"]))
     warehouse.merge()
-    assert warehouse.read("domains_current", "tld, tags", "tld") == [("net", ["x", "y"])]
+    assert warehouse.read("domains_current", "tld, tags") == [("net", ["x", "y"])]
     load(warehouse, THIRD, domain("a", analysed=101))
     warehouse.merge()
-    assert warehouse.read("domains_current", "tld, tags", "tld") == [(None, [])]
+    assert warehouse.read("domains_current", "tld, tags") == [(None, [])]
 
 
 HOSTILE: list[object] = [
@@ -142,9 +142,9 @@ def test_no_value_makes_a_merge_fail(warehouse: Warehouse, shape: str) -> None:
     lines += [{"id": f"bare-{number}", "attributes": value} for number, value in enumerate(HOSTILE)]
     load(warehouse, FIRST, *lines)
     assert warehouse.merge().lines == len(lines)
-    dates = {date for _, date in warehouse.read("domains_current", "id, last_analysis_date", "id")}
+    dates = {date for _, date in warehouse.read("domains_current", "id, last_analysis_date")}
     assert dates <= {None, datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)}
-    (tags,) = warehouse.read("domains_current WHERE id = 'host-10'", "tags", "id")
+    (tags,) = warehouse.read("domains_current WHERE id = 'host-10'", "tags")
     assert tags == ((["t"],) if shape == "value" else ([],))
 
 
@@ -156,7 +156,7 @@ def test_a_failed_merge_changes_nothing(warehouse: Warehouse) -> None:
         warehouse.merge()
     assert not history(warehouse)
     assert not current(warehouse)
-    assert warehouse.read("domains_staging", "id", "1") == [("a",)]
+    assert warehouse.read("domains_staging", "id") == [("a",)]
     warehouse.provision()
     warehouse.merge()
     assert merged(warehouse) == [(FIRST, 1)]
@@ -207,7 +207,7 @@ def test_the_view_and_the_table_function_show_the_same(warehouse: Warehouse) -> 
     assert [row[:3] for row in newest] == [("a", "com", THIRD), ("b", "org", SECOND)]
     between = "domains_between(TIMESTAMP '2026-11-21 {} UTC', TIMESTAMP '2026-11-21 {} UTC')"
     assert warehouse.read(between.format("14:11:00", "14:12:00"), columns) == newest
-    (first,) = warehouse.read(between.format("14:10:00", "14:10:00"), "links, relationships, context_attributes", "id")
+    (first,) = warehouse.read(between.format("14:10:00", "14:10:00"), "links, relationships, context_attributes")
     assert [_parsed(value) for value in first] == [{"self": "x"}, {"r": [1]}, None]
 
 
@@ -220,7 +220,7 @@ def test_the_view_outlives_history(warehouse: Warehouse) -> None:
     load(warehouse, FIRST, domain("a", analysed=1, tld="net"))
     warehouse.merge()
     warehouse.run(f"TRUNCATE TABLE {warehouse.dataset}.domains_history")
-    assert warehouse.read("domains", "id, tld, attributes", "id") == [("a", "net", None)]
+    assert warehouse.read("domains", "id, tld, attributes") == [("a", "net", None)]
 
 
 def test_real_lines_fill_their_columns(warehouse: Warehouse) -> None:
@@ -231,7 +231,7 @@ def test_real_lines_fill_their_columns(warehouse: Warehouse) -> None:
     load(warehouse, FIRST, *lines)
     warehouse.merge()
     names = [column.name for column in warehouse.feed.headline]
-    rows = {row[0]: row[1:] for row in warehouse.read("domains_current", ", ".join(["id", *names]), "id")}
+    rows = {row[0]: row[1:] for row in warehouse.read("domains_current", ", ".join(["id", *names]))}
     newest = {line["id"]: line for line in sorted(lines, key=lambda line: line["attributes"]["last_analysis_date"])}
     for name, line in newest.items():
         assert rows[name] == tuple(_expected(line, column) for column in warehouse.feed.headline)

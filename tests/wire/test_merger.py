@@ -1,0 +1,71 @@
+"""The merger as functions-framework serves it."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from flask.testing import FlaskClient
+
+from infra.local.endpoints import Endpoints
+from tests.landed import domain
+from tests.warehouse import PATIENCE, Warehouse, provisioned, utc
+from tests.wire.conftest import Open
+
+
+@pytest.fixture
+def warehouse(wired: Endpoints, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
+    """Return a provisioned warehouse that the service finds by its environment."""
+    with provisioned(wired) as warehouse:
+        monkeypatch.setenv("BQ_DATASET", warehouse.dataset)
+        yield warehouse
+
+
+@pytest.fixture
+def merger(warehouse: Warehouse, open_service: Open) -> FlaskClient:
+    """Return the merger's client."""
+    del warehouse
+    return open_service("merger", "merge")
+
+
+def test_it_says_what_it_merged(merger: FlaskClient, warehouse: Warehouse) -> None:
+    """Feed by feed; with nothing staged it has nothing to do."""
+    warehouse.load(warehouse.land(utc(14, 10), domain("a"), domain("b")))
+    warehouse.load(warehouse.land(utc(14, 12), domain("a")))
+    answer = merger.post("/", json={})
+    assert answer.status_code == 200
+    assert answer.get_json() == {
+        "domains": {"lines": 3, "minutes": 2, "first": "2026-11-21T14:10:00Z", "last": "2026-11-21T14:12:00Z"}
+    }
+    assert warehouse.read("domains_current", "id, feed_line") == [("a", 1), ("b", 2)]
+    assert merger.post("/").get_json() == {"domains": {"lines": 0, "minutes": 0, "first": None, "last": None}}
+
+
+def test_a_feed_that_fails_is_a_500(merger: FlaskClient, warehouse: Warehouse) -> None:
+    """With what to do about it."""
+    warehouse.client.delete_table(f"{warehouse.dataset}.domains_staging", timeout=PATIENCE)
+    answer = merger.post("/", json={})
+    assert answer.status_code == 500
+    assert "run `gti-mesh provision`" in answer.get_json()["domains"]["error"]
+
+
+def test_of_two_calls_at_once_one_merges(merger: FlaskClient, warehouse: Warehouse) -> None:
+    """The other is told so at once, and that is no failure."""
+    warehouse.load(warehouse.land(utc(14, 10), domain("a")))
+    app = merger.application
+    with ThreadPoolExecutor(4) as threads:
+        calls = [threads.submit(lambda: app.test_client().post("/", json={})) for _ in range(4)]
+        answers = [call.result(PATIENCE) for call in calls]
+    assert {answer.status_code for answer in answers} == {200}
+    bodies = [answer.get_json() for answer in answers]
+    assert {"busy": True} in bodies
+    assert sum(body.get("domains", {}).get("lines", 0) for body in bodies) == 1
+
+
+def test_the_limit_on_billed_bytes_is_checked_at_the_start(
+    wired: Endpoints, open_service: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """BigQuery bills ten MiB at least, so a smaller limit would refuse every merge."""
+    del wired
+    monkeypatch.setenv("MERGE_MAX_BYTES_BILLED", "1000")
+    with pytest.raises(SystemExit, match="MERGE_MAX_BYTES_BILLED"):
+        open_service("merger", "merge")
