@@ -9,7 +9,7 @@ from google.api_core import retry as retries
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
-from google.pubsub_v1.types import DeadLetterPolicy, ExpirationPolicy, PushConfig, RetryPolicy
+from google.pubsub_v1.types import DeadLetterPolicy, ExpirationPolicy, PushConfig
 from google.pubsub_v1.types import Subscription as SubscriptionMessage
 from google.pubsub_v1.types import Topic as TopicMessage
 
@@ -44,7 +44,11 @@ def create_subscriptions(topology: Topology, endpoints: Endpoints) -> None:
 
 
 def subscription_message(name: str, one: Subscription, endpoints: Endpoints) -> SubscriptionMessage:
-    """Return a declared subscription as the emulator's API wants it."""
+    """Return a declared subscription as the emulator's API wants it.
+
+    The backoff is left out: under any retry policy the emulator (0.8.20) forgets some of the messages that were
+    nacked twice (of 16, up to 12). Without one it delivers again after a second, and keeps every message.
+    """
     message = SubscriptionMessage(
         name=f"projects/{endpoints.project}/subscriptions/{name}",
         topic=_topic_path(endpoints, one.topic),
@@ -55,11 +59,6 @@ def subscription_message(name: str, one: Subscription, endpoints: Endpoints) -> 
     )
     if one.push:
         message.push_config = PushConfig(push_endpoint=endpoints.services[one.push.service] + one.push.path)
-    if one.backoff:
-        message.retry_policy = RetryPolicy(
-            minimum_backoff=timedelta(seconds=one.backoff.minimum_seconds),
-            maximum_backoff=timedelta(seconds=one.backoff.maximum_seconds),
-        )
     if one.dead_letter:
         message.dead_letter_policy = DeadLetterPolicy(
             dead_letter_topic=_topic_path(endpoints, one.dead_letter.topic),

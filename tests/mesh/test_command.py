@@ -1,0 +1,136 @@
+"""The gti-mesh command as a user runs it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from infra.local.endpoints import Endpoints, read_endpoints
+from shared.minutes import last_due
+from tests.mesh.whole import warehouse
+from tests.waiting import wait_until
+
+COMMAND = (str(Path(sys.executable).with_name("gti-mesh")),)
+
+
+def run(*arguments: str, folder: Path, seconds: float = 150, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a folder of its own, with an environment that knows no cloud."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return subprocess.run(  # noqa: S603
+        [*COMMAND, *arguments],
+        cwd=folder,
+        env={**kept, **environment},
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+
+
+@pytest.mark.usefixtures("java_and_emulator")
+def test_the_demo_balances_and_says_so(tmp_path: Path) -> None:
+    """Exit 0, a report whose figures fit together, and one dead letter with its reason."""
+    done = run("demo", "--minutes", "9", "--lines", "4", "--report", "out/report.json", folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "everything balances" in done.stdout
+    report = json.loads((tmp_path / "out/report.json").read_text())
+    domains = report["feeds"]["domains"]
+    assert domains["balanced"] is True
+    assert (domains["due"], domains["merged"], domains["absent"], domains["dead"]) == (9, 8, 1, 0)
+    assert domains["lines"] == domains["history_rows"] + domains["rejected"]
+    assert (domains["rejected"], domains["staging_rows"]) == (2, 0)
+    [dead] = report["dead_letters"]
+    assert dead["topic"] == "feed-minutes-dead"
+    assert "whole UTC minute" in dead["reason"]
+    assert (tmp_path / ".gti-mesh/demo/storage/gti-mesh-landing/domains").is_dir()
+    assert not (tmp_path / ".gti-mesh/demo/endpoints.json").exists()
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[tuple[Endpoints, "subprocess.Popen[bytes]"]]:
+    """Run `gti-mesh up` with its schedules and give its endpoints."""
+    process = subprocess.Popen(  # noqa: S603
+        [*COMMAND, "up", "--lines", "3"], cwd=tmp_path, stdout=subprocess.DEVNULL, env={**os.environ, "PLAN_BACK": "2"}
+    )
+    state = tmp_path / ".gti-mesh/up"
+    try:
+        wait_until(lambda: read_endpoints(state) is not None or process.poll() is not None, 60, "the mesh to run")
+        endpoints = read_endpoints(state)
+        assert endpoints, "the mesh ended at its start"
+        yield endpoints, process
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=30)
+
+
+@pytest.mark.usefixtures("java_and_emulator")
+def test_up_serves_the_other_commands(tmp_path: Path, up: tuple[Endpoints, "subprocess.Popen[bytes]"]) -> None:
+    """Replay finds the running mesh, follows to merged, and the second replay changes no row; Ctrl-C ends it."""
+    endpoints, process = up
+    first = last_due(datetime.now(UTC)) - timedelta(hours=1)
+    span = (f"{first:%Y-%m-%dT%H:%MZ}", f"{first + timedelta(minutes=2):%Y-%m-%dT%H:%MZ}")
+    for _ in range(2):
+        done = run("replay", "domains", *span, "--wait", folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "asked for 3 minutes of domains" in done.stdout
+        assert "3 merged, 0 absent or dead" in done.stdout
+    sql = f"SELECT COUNT(*) AS n FROM `{endpoints.dataset}.domains_history` WHERE feed_minute < TIMESTAMP_ADD(TIMESTAMP '{first:%Y-%m-%d %H:%M:00}+00', INTERVAL 3 MINUTE)"  # noqa: E501, S608
+    [row] = warehouse(endpoints).query(sql, timeout=30).result(timeout=60)
+    assert row["n"] == 9
+    again = run("provision", folder=tmp_path)
+    assert again.returncode == 0
+    assert "created" not in again.stdout
+    taken = run("up", folder=tmp_path)
+    assert taken.returncode == 1
+    assert f"in use by process {process.pid}" in taken.stderr
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["replay", "domains", "2026-11-21T14:10:30Z", "2026-11-21T14:10Z"], "is not a whole UTC minute"),
+        (
+            ["replay", "domains", "2026-11-21T14:10Z", "2026-11-21T14:10Z", "--state", "nowhere"],
+            "no mesh runs on nowhere",
+        ),
+        (["replay", "domains", "2026-11-21T14:10Z", "2026-11-21T14:10Z"], "GCP_PROJECT: missing"),
+        (["plan"], "no mesh runs on"),
+        (["demo", "--feeds", "domian", "--minutes", "1"], "unknown feed 'domian'"),
+        (["demo", "--minutes", "0"], "--minutes"),
+        (["provision"], "GCP_PROJECT: missing"),
+    ],
+)
+def test_a_mistake_is_one_clear_line(tmp_path: Path, arguments: list[str], reason: str) -> None:
+    """The text names the value and the remedy, the exit code is not 0, and there is no stack trace."""
+    done = run(*arguments, folder=tmp_path)
+    assert done.returncode != 0
+    assert reason in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_a_machine_without_java_is_told_what_to_install(tmp_path: Path) -> None:
+    """One line that says what is missing and how to get it."""
+    empty = tmp_path / "bin"
+    empty.mkdir()
+    done = run("demo", "--minutes", "1", folder=tmp_path, PATH=str(empty))
+    assert done.returncode == 1
+    assert "Java" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_folder_that_is_no_state_folder_is_left_alone(tmp_path: Path) -> None:
+    """A demo into a folder with somebody's files refuses instead of emptying it."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/thesis.txt").write_text("years of work")
+    done = run("demo", "--state", "mine", folder=tmp_path)
+    assert done.returncode == 1
+    assert "is not empty" in done.stderr
+    assert (tmp_path / "mine/thesis.txt").read_text() == "years of work"

@@ -1,0 +1,95 @@
+"""The mesh repairs itself: what was lost on the way is found by the sweep and asked for again."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from infra.local.mesh import LocalMesh
+from infra.local.parts import SimulatorOptions
+from infra.topology import read_topology
+from shared.minutes import manifest_name
+from tests.mesh.whole import Whole, provision_feeds
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.usefixtures("java_and_emulator")
+
+# The sweep begins ten minutes past due; of 14 minutes at least three are old enough.
+PLANNED = 14
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """Return a state folder."""
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def whole(state: Path) -> Iterator[Whole]:
+    """Run a mesh of this test's own."""
+    with LocalMesh(
+        state=state,
+        topology=read_topology(profile="tests"),
+        settings={"FEEDS": "domains", "PLAN_BACK": str(PLANNED), "LOG_FORMAT": "text"},
+        simulator=SimulatorOptions(seed=5, lines=3),
+        schedules=False,
+        provision=lambda endpoints: provision_feeds(endpoints, "domains"),
+    ) as mesh:
+        yield Whole(mesh)
+
+
+def plan(whole: Whole) -> list[datetime]:
+    """Have the planner publish, and return its minutes, oldest first."""
+    planned = whole.call("planner")["domains"]
+    assert planned["published"] == PLANNED
+    last = datetime.fromisoformat(planned["watermark"])
+    return [last - timedelta(minutes=back) for back in reversed(range(PLANNED))]
+
+
+def lose_backlog(whole: Whole) -> None:
+    """Kill Pub/Sub and start it again, empty."""
+    whole.mesh.kill("pubsub")
+    whole.mesh.start_part("pubsub")
+
+
+def test_a_lost_backlog_of_requests_is_asked_for_again(whole: Whole) -> None:
+    """Pub/Sub dies with every request in it; one sweep later the minutes past due are on their way."""
+    whole.control.set_faults({"kind": "unavailable"})
+    minutes = plan(whole)
+    lose_backlog(whole)
+    whole.control.clear_faults()
+    swept = whole.call("planner", "/sweep")["domains"]
+    assert swept["asked"] >= PLANNED - 11
+    whole.wait_for(minutes[: swept["asked"]], "loaded")
+    whole.call("merger")
+    whole.assert_exact(minutes[: swept["asked"]])
+    assert whole.call("planner", "/sweep")["domains"]["asked"] == 0
+
+
+def test_landings_that_were_never_loaded_are_loaded(whole: Whole, state: Path) -> None:
+    """The loader is down and then its backlog is lost: manifests in the bucket are enough to go on from."""
+    whole.mesh.stop_part("loader")
+    minutes = plan(whole)
+    bucket = state / "storage" / whole.endpoints.bucket
+    landed = [bucket / manifest_name("domains", minute) for minute in minutes]
+    wait_until(lambda: all(file.exists() for file in landed), 60, "every manifest")
+    downloads = whole.control.stats().download_count
+    lose_backlog(whole)
+    whole.mesh.start_part("loader")
+    swept = whole.call("planner", "/sweep")["domains"]
+    whole.wait_for(minutes[: swept["asked"]], "loaded")
+    assert whole.control.stats().download_count == downloads
+    whole.call("merger")
+    whole.assert_exact(minutes[: swept["asked"]])
+
+
+def test_a_lost_state_object_leaves_no_hole(whole: Whole, state: Path) -> None:
+    """The planner goes on from the ledger: nothing is planned from scratch, nothing is skipped."""
+    minutes = plan(whole)
+    whole.wait_for(minutes, "loaded")
+    (state / "storage" / whole.endpoints.bucket / "state/planner/domains.json").unlink()
+    planned = whole.call("planner")["domains"]
+    assert planned["published"] <= 2
+    watermark = datetime.fromisoformat(planned["watermark"])
+    assert watermark - minutes[-1] == timedelta(minutes=planned["published"])
