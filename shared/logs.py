@@ -12,7 +12,11 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Literal
 
+from stamina.instrumentation import RetryDetails, set_on_retry_hooks
+
 LogFormat = Literal["json", "text"]
+
+log = logging.getLogger(__name__)
 
 _EMPTY: dict[str, object] = {}
 _context: ContextVar[dict[str, object]] = ContextVar("log_context", default=_EMPTY)
@@ -68,6 +72,12 @@ def configure_logging(*, project: str, log_format: LogFormat) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(project) if log_format == "json" else TextFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    # stamina would write in structlog's own format wherever that happens to be installed.
+    set_on_retry_hooks([_log_retry])
     # Each chunk of an upload and each connection would be a line.
     for noisy in ("urllib3", "google", "werkzeug"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _log_retry(details: RetryDetails) -> None:
+    log.warning("retry.waiting: %.1f s after %s", details.wait_for, details.caused_by)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeAlias
 
 import grpc
 import pytest
@@ -12,6 +13,7 @@ from google.cloud.secretmanager_v1.types import AccessSecretVersionRequest, Acce
 from shared.gcp.secrets import SecretManagerKey
 from shared.outcomes import Misconfigured, Retryable
 
+Handler: TypeAlias = "grpc.RpcMethodHandler[AccessSecretVersionRequest, AccessSecretVersionResponse]"
 RESOURCE = "projects/p/secrets/vt-key/versions/latest"
 
 
@@ -22,7 +24,7 @@ class SecretService(grpc.GenericRpcHandler):
         self.payload: bytes | grpc.StatusCode = b"first-key\n"
         self.calls = 0
 
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[AccessSecretVersionRequest, AccessSecretVersionResponse]":
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> "Handler":
         """Answer every method as AccessSecretVersion."""
         return grpc.unary_unary_rpc_method_handler(
             self._access,

@@ -3,6 +3,7 @@
 import bz2
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -179,3 +180,13 @@ def test_every_feed_is_read_under_its_own_path(vt: Running) -> None:
     """All five feeds have their lines."""
     for feed in ("domains", "files", "urls", "ip_addresses", "file-behaviours"):
         assert bz2.decompress(fetch(client(vt), feed=feed)) == vt.control.truth(feed, MINUTE)
+
+
+def test_two_threads_never_share_a_session(vt: Running) -> None:
+    """Downloads at once go over connections of their own, and every package is whole."""
+    source = client(vt)
+    minutes = [MINUTE - timedelta(minutes=back) for back in range(8)]
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        packages = list(pool.map(lambda minute: fetch(source, minute), minutes))
+    for minute, package in zip(minutes, packages, strict=True):
+        assert bz2.decompress(package) == vt.control.truth("domains", minute)

@@ -58,6 +58,16 @@ def test_what_raises_is_nacked(outcome: Exception) -> None:
     assert not publisher.published
 
 
+def test_a_caller_is_not_told_what_went_wrong_inside() -> None:
+    """The answer to a failure says that the message will come again, and nothing of the failure."""
+
+    def work(_: Delivery) -> None:
+        raise RuntimeError("the inside: k3y")
+
+    body, status = answer_push(request(push()), work, topic="feed-minutes", publisher=MemoryPublisher)
+    assert (body, status) == ("to be delivered again\n", 500)
+
+
 def test_poison_is_recorded_and_acked() -> None:
     """The dead letter keeps body and attributes and gains reason, subscription, count and message id."""
     publisher = MemoryPublisher()

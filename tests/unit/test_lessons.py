@@ -1,0 +1,21 @@
+"""docs/lessons.md names a test for every fault, and each of them exists."""
+
+import re
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def test_every_test_that_the_lessons_name_exists() -> None:
+    """A lesson whose test was renamed or removed is noticed here."""
+    named = set(re.findall(r"`(test_\w+)`", (REPOSITORY / "docs/lessons.md").read_text(encoding="utf-8")))
+    sources = "\n".join(file.read_text(encoding="utf-8") for file in (REPOSITORY / "tests").rglob("test_*.py"))
+    written = set(re.findall(r"def (test_\w+)\(", sources))
+    assert named
+    assert not named - written
+
+
+def test_every_lesson_has_a_test() -> None:
+    """No row of the table is a mere promise."""
+    rows = [line for line in (REPOSITORY / "docs/lessons.md").read_text(encoding="utf-8").splitlines() if "|" in line]
+    assert all("`test_" in row for row in rows[2:])
