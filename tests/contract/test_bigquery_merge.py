@@ -238,8 +238,11 @@ def test_real_lines_fill_their_columns(warehouse: Warehouse) -> None:
 
 
 def _expected(line: object, column: Headline) -> object:
-    for key in column.path.split("."):
-        line = line.get(key) if isinstance(line, dict) else None
+    path, _, key = column.path.partition(".*.")
+    for step in path.split("."):
+        line = line.get(step) if isinstance(line, dict) else None
+    if key:
+        return min((entry[key] for entry in line.values()), default=None) if isinstance(line, dict) else None
     if column.type == "TIMESTAMP" and isinstance(line, int):
         return datetime.fromtimestamp(line, UTC)
     return line or [] if column.type == "ARRAY<STRING>" else line
