@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
-from shared.dead_letters import ATTEMPTS_SPENT
-
 from services.planner.state import Asked, PlanState, StateStore
 from shared.asking import ask
+from shared.dead_letters import ATTEMPTS_SPENT
 from shared.messages import MINUTES_LANDED, MinuteLanded
 from shared.minutes import last_due, manifest_name, minutes_between, oldest_served
 from shared.ports import Bucket, LedgerReader, MinuteState, Outgoing, Publisher
