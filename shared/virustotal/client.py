@@ -78,6 +78,11 @@ class VirusTotal:
         with self._get(f"/feeds/{feed_path}/{minute:%Y%m%d%H%M}", what) as answer:
             yield _body(answer, what)
 
+    def read(self, path: str, what: str) -> bytes:
+        """Return the whole body of a small answer; raises what package() raises."""
+        with self._get(path, what) as answer:
+            return b"".join(_body(answer, what))
+
     def _get(self, path: str, what: str) -> requests.Response:
         attempts = stamina.retry_context(on=_worth_another_try, attempts=4, timeout=RETRY_SECONDS, wait_initial=0.5)
         for attempt in attempts:
