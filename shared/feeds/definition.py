@@ -9,15 +9,20 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from shared.messages import Name
 from shared.outcomes import Misconfigured
+from shared.problems import problems
 
 ColumnType = Literal["STRING", "INT64", "FLOAT64", "BOOL", "TIMESTAMP", "ARRAY<STRING>"]
-JsonPath = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$")]
+JsonPath = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*(\.\*\.[A-Za-z0-9_]+)?$")]
+EVERY_KEY = ".*."
 
 
 class Headline(BaseModel):
     """A typed column of `<feed>_current`, taken from a path inside the feed's object.
 
     TIMESTAMP columns are epoch seconds at the source. A value that does not fit its type becomes NULL.
+
+    A path `ranks.*.rank` goes through an object whose keys nobody knows beforehand, such as names of providers: the
+    column is the least whole number that stands under `rank` anywhere in `ranks`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -26,6 +31,12 @@ class Headline(BaseModel):
     type: ColumnType
     path: JsonPath
     description: Annotated[str, Field(min_length=1, max_length=1024)]
+
+    @model_validator(mode="after")
+    def _only_numbers_have_a_least(self) -> "Headline":
+        if EVERY_KEY in self.path and self.type != "INT64":
+            raise ValueError(f"path {self.path!r} takes the least of many, so the type must be INT64")
+        return self
 
 
 class Feed(BaseModel):
@@ -58,8 +69,10 @@ def read_feed(text: str, source: str) -> Feed:
     """Read one definition; raise Misconfigured with the file, the place and the reason."""
     try:
         return Feed.model_validate(yaml.safe_load(text))
-    except (yaml.YAMLError, ValidationError) as error:
-        raise Misconfigured(f"{source}: {error}") from None
+    except ValidationError as error:
+        raise Misconfigured(f"{source}: {problems(error)}") from None
+    except yaml.YAMLError as error:
+        raise Misconfigured(f"{source}: {' '.join(str(error).split())}") from None
 
 
 @cache

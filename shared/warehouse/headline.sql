@@ -15,6 +15,20 @@ ARRAY(
       )
 {%- endmacro %}
 
+{#
+  The least of the numbers under one key, in an object whose other keys nobody knows: a JSON path has no wildcard.
+  Inside a string a quote is written \", so what follows { or , and stands in bare quotes is a key and nothing else.
+#}
+{% macro least(path) -%}
+{% set within, key = path.split(".*.") -%}
+(
+        SELECT MIN(SAFE_CAST(number AS INT64))
+        FROM UNNEST(REGEXP_EXTRACT_ALL(
+          TO_JSON_STRING(JSON_QUERY(object, '$.{{ within }}')), r'[{,]\s*"{{ key }}":\s*([0-9]+)\s*[,}]'
+        )) AS number
+      )
+{%- endmacro %}
+
 {% macro headline(column) -%}
 {% set value = "JSON_QUERY(object, '$." ~ column.path ~ "')" -%}
 {% if column.type == "STRING" -%}
@@ -23,6 +37,8 @@ JSON_VALUE(object, '$.{{ column.path }}')
 {{ timestamp_seconds("LAX_INT64(" ~ value ~ ")") }}
 {%- elif column.type == "ARRAY<STRING>" -%}
 {{ strings(value) }}
+{%- elif ".*." in column.path -%}
+{{ least(column.path) }}
 {%- else -%}
 LAX_{{ column.type }}({{ value }})
 {%- endif %}

@@ -3,20 +3,17 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from pathlib import Path
 
 import orjson
 import pytest
 
 from services.merger.merge import Merged
-from shared.feeds.definition import Headline
 from shared.messages import MinuteLanded
 from shared.outcomes import Misconfigured, Retryable
 from tests.landed import Object, domain
 from tests.waiting import wait_until
 from tests.warehouse import PATIENCE, Warehouse, utc
 
-SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "feeds"
 FIRST, SECOND, THIRD = utc(14, 10), utc(14, 11), utc(14, 12)
 
 
@@ -221,28 +218,3 @@ def test_the_view_outlives_history(warehouse: Warehouse) -> None:
     warehouse.merge()
     warehouse.run(f"TRUNCATE TABLE {warehouse.dataset}.domains_history")
     assert warehouse.read("domains", "id, tld, attributes") == [("a", "net", None)]
-
-
-def test_real_lines_fill_their_columns(warehouse: Warehouse) -> None:
-    """Every headline path that a real line has comes out as the value that stands there."""
-    if not SAMPLES.is_dir():
-        pytest.skip("the real samples are not on this machine")
-    lines = [orjson.loads(line) for line in (SAMPLES / "domain.ndjson").read_bytes().splitlines()]
-    load(warehouse, FIRST, *lines)
-    warehouse.merge()
-    names = [column.name for column in warehouse.feed.headline]
-    rows = {row[0]: row[1:] for row in warehouse.read("domains_current", ", ".join(["id", *names]))}
-    newest = {line["id"]: line for line in sorted(lines, key=lambda line: line["attributes"]["last_analysis_date"])}
-    for name, line in newest.items():
-        assert rows[name] == tuple(_expected(line, column) for column in warehouse.feed.headline)
-
-
-def _expected(line: object, column: Headline) -> object:
-    path, _, key = column.path.partition(".*.")
-    for step in path.split("."):
-        line = line.get(step) if isinstance(line, dict) else None
-    if key:
-        return min((entry[key] for entry in line.values()), default=None) if isinstance(line, dict) else None
-    if column.type == "TIMESTAMP" and isinstance(line, int):
-        return datetime.fromtimestamp(line, UTC)
-    return line or [] if column.type == "ARRAY<STRING>" else line

@@ -34,6 +34,7 @@ EVERY_TYPE = Feed(
         Headline(name="score", type="FLOAT64", path="attributes.score", description="x"),
         Headline(name="flag", type="BOOL", path="attributes.flag", description="x"),
         Headline(name="words", type="ARRAY<STRING>", path="attributes.words", description="x"),
+        Headline(name="least", type="INT64", path="attributes.ranks.*.rank", description="x"),
     ),
 )
 FEEDS = (*known_feeds().values(), EVERY_TYPE)
