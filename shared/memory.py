@@ -71,6 +71,10 @@ class MemoryBucket:
         """Delete an object; nothing happens when there is none."""
         self.objects.pop(name, None)
 
+    def names(self, prefix: str) -> Iterable[str]:
+        """Return the names that begin with a prefix, in order."""
+        return sorted(name for name in self.objects if name.startswith(prefix))
+
     def _put(self, name: str, data: bytes) -> None:
         self.objects[name] = Stored(data, next(self._generations))
 

@@ -62,6 +62,9 @@ class Bucket(Protocol):
     def delete(self, name: str) -> None:
         """Delete an object; nothing happens when there is none."""
 
+    def names(self, prefix: str) -> Iterable[str]:
+        """Return the names that begin with a prefix, in order."""
+
 
 @dataclass(frozen=True)
 class LedgerRow:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from services.console.operate import dead_app, gaps, status
 from shared.minutes import parse_minute
 from shared.outcomes import MeshError
 
@@ -19,6 +20,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(status)
+app.command()(gaps)
+app.add_typer(dead_app, name="dead")
 
 State = Annotated[
     Path | None,

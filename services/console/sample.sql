@@ -1,5 +1,8 @@
-SELECT id, malicious, gti_verdict, last_analysis_date
+{# What an analyst asks first: the worst of them. Sandboxes count no engines; there it is what they are surest of. #}
+{% set names = feed.headline | map(attribute="name") | list %}
+{% set worst, verdict = ("malicious", "gti_verdict") if "malicious" in names else ("verdict_confidence", "verdicts") %}
+SELECT id, {{ worst }}, {{ verdict }}, {{ feed.version[0] }}
 FROM `{{ dataset }}.{{ feed.name }}`
-WHERE malicious > 0
-ORDER BY malicious DESC, id
+WHERE {{ worst }} > 0
+ORDER BY {{ worst }} DESC, id
 LIMIT 5

@@ -1,6 +1,6 @@
 """One Cloud Storage bucket, with the generation preconditions that commits and state rest on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import requests
@@ -92,6 +92,11 @@ class StorageBucket:
                 self._bucket.blob(name).delete(timeout=TIMEOUT_SECONDS, retry=self._retry)
             except NotFound:
                 return
+
+    def names(self, prefix: str) -> Iterable[str]:
+        """Return the names that begin with a prefix, in order."""
+        with self._errors(prefix):
+            return [blob.name for blob in self._bucket.list_blobs(prefix=prefix, timeout=60.0, retry=self._retry)]
 
     def _bucket_exists_or_raise(self, error: NotFound) -> None:
         # "The specified bucket does not exist." and "No such object" are both a 404.

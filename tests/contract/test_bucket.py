@@ -108,6 +108,14 @@ def test_names_may_hold_what_feeds_and_streams_need(bucket: Bucket, name: Name) 
     assert bucket.uri(deep) == f"gs://{bucket.name}/{deep}"
 
 
+def test_names_are_listed_by_prefix_in_order(bucket: Bucket, name: Name) -> None:
+    """Only what begins with the prefix, whatever the order of writing."""
+    for each in ("dead/b", "dead/a", "other"):
+        bucket.create(name(each), b"x")
+    assert list(bucket.names(name("dead/"))) == [name("dead/a"), name("dead/b")]
+    assert list(bucket.names(name("nothing/"))) == []
+
+
 def test_a_missing_bucket_is_a_clear_error(emulators: Endpoints) -> None:
     """Reading and writing name the bucket instead of looking like a missing object."""
     missing = StorageBucket("no-such-bucket", storage_client(emulators.project, emulators.storage))

@@ -24,6 +24,7 @@ from shared.asking import ask
 from shared.feeds.definition import Feed
 from shared.minutes import last_due, minutes_between
 
+# For each feed; emulators on a small machine take their feeds one after the other.
 _TOO_LONG_SECONDS = 300.0
 # Past availability + 6 hours a 404 is the source's last word.
 _LONG_AGO = timedelta(hours=8)
@@ -120,7 +121,7 @@ def _minutes(mesh: Mesh, feed: Feed, day: Day) -> list[datetime]:
 def _bring_in(running: LocalMesh, mesh: Mesh, minutes: dict[str, list[datetime]], console: Console) -> None:
     """Follow every feed to loaded, merge, and follow to the end."""
     look = {feed: partial(reached, mesh, feed, wanted) for feed, wanted in minutes.items()}
-    waiting = partial(follow, look, check=running.check, seconds=_TOO_LONG_SECONDS)
+    waiting = partial(follow, look, check=running.check, seconds=_TOO_LONG_SECONDS * len(look))
     with bars(console) as stages:
         waiting(until=lambda now: now.all_loaded, show=stages.show)
         trigger(running.endpoints, "merger")
@@ -140,8 +141,7 @@ def _replay_one(running: LocalMesh, mesh: Mesh, feed: Feed, minute: datetime, co
 def _tell(mesh: Mesh, accounts: dict[str, FeedAccounts], dead: list[DeadLetter], console: Console) -> None:
     show_accounts(accounts, console)
     show_dead_letters(dead, console)
-    for feed in mesh.settings.feed_definitions():
-        show_sample(mesh, feed, console)
+    show_sample(mesh, mesh.settings.feed_definitions()[0], console)
 
 
 def _write_report(file: Path | None, seconds: float, accounts: dict[str, FeedAccounts], dead: list[DeadLetter]) -> None:

@@ -50,7 +50,8 @@ def show_dead_letters(letters: list[DeadLetter], console: Console) -> None:
     """Print every dead letter with its reason."""
     console.print("\n[bold]dead letters[/]" if letters else "\nno dead letters")
     for letter in letters:
-        console.print(f"  {letter.topic}: {letter.message}\n    {letter.reason}", markup=False)
+        told = letter.report()
+        console.print(f"  {told['topic']}: {told['message']}\n    {told['reason']}", markup=False)
 
 
 def show_sample(mesh: Mesh, feed: Feed, console: Console) -> None:

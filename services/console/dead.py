@@ -1,0 +1,51 @@
+"""The dead letters that still need a person, as the ledger tells them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.console.dead_letters import HANDLED
+from services.console.mesh import Mesh
+from shared.gcp.bigquery import bigquery_errors, run_query
+from shared.warehouse.rendering import render
+
+# The keeping subscriptions keep no longer.
+KEPT = timedelta(days=31)
+
+
+@dataclass(frozen=True)
+class Death:
+    """One dead letter in the ledger; feed and minute are None where the message said neither."""
+
+    message_id: str
+    feed: str | None
+    minute: datetime | None
+    reason: str
+    attempts: int | None
+    source: str | None
+    at: datetime
+    state: str | None
+
+    @property
+    def open(self) -> bool:
+        """Whether nothing has come of the minute since."""
+        return self.state in (None, "dead")
+
+
+def open_deaths(mesh: Mesh, now: datetime) -> list[Death]:
+    """Return the dead letters that were neither handled nor overtaken by their minute's arrival, newest first."""
+    handled = set(_handled(mesh))
+    return [death for death in read_deaths(mesh, now - KEPT) if death.open and death.message_id not in handled]
+
+
+def read_deaths(mesh: Mesh, since: datetime) -> list[Death]:
+    """Return every dead letter in the ledger since a moment, newest first."""
+    sql = render("services.console/dead.sql", dataset=mesh.dataset)
+    with bigquery_errors():
+        rows = run_query(mesh.warehouse, sql, {"since": ("TIMESTAMP", since)})
+    return [Death(**dict(row.items())) for row in rows]
+
+
+def _handled(mesh: Mesh) -> Iterator[str]:
+    for name in mesh.bucket.names(f"{HANDLED}/"):
+        yield name.rpartition("/")[2].removesuffix(".json")

@@ -1,0 +1,101 @@
+"""Coverage, gaps and status, from what the ledger says."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.console.coverage import Cell, Coverage
+from services.console.status import feed_status
+from shared.minutes import ONE_MINUTE
+from tests.doubles import NOON
+
+FIRST = NOON - timedelta(hours=6)
+
+
+def covered(*cells: Cell) -> Coverage:
+    """Return a coverage of these cells."""
+    return Coverage("domains", cells, NOON - timedelta(minutes=61))
+
+
+def at(number: int) -> datetime:
+    """Return a minute some hours ago."""
+    return FIRST + number * ONE_MINUTE
+
+
+@pytest.mark.parametrize(
+    ("cell", "trouble"),
+    [
+        (Cell(FIRST), "missing"),
+        (Cell(NOON - timedelta(minutes=70)), None),
+        (Cell(FIRST, "landed", NOON - timedelta(minutes=5)), None),
+        (Cell(FIRST, "landed", NOON - timedelta(minutes=30)), "never loaded"),
+        (Cell(FIRST, "loaded", NOON - timedelta(minutes=30)), None),
+        (Cell(FIRST, "loaded", NOON - timedelta(minutes=90)), "never merged"),
+        (Cell(FIRST, "merged", NOON), None),
+        (Cell(FIRST, "absent", NOON), None),
+        (Cell(FIRST, "dead", NOON), "dead"),
+    ],
+)
+def test_a_minute_is_in_trouble_only_when_it_should_be_further(cell: Cell, trouble: str | None) -> None:
+    """What is on its way is no gap; what stands still is."""
+    assert cell.trouble(NOON) == trouble
+
+
+def test_neighbours_with_the_same_trouble_are_one_gap() -> None:
+    """Three missing minutes are one range with one remedy; another trouble or reason begins another."""
+    gaps = covered(
+        Cell(at(0)),
+        Cell(at(1)),
+        Cell(at(2)),
+        Cell(at(3), "merged", NOON),
+        Cell(at(4)),
+        Cell(at(5), "dead", NOON, reason="no licence"),
+        Cell(at(6), "dead", NOON, reason="source changed"),
+    ).gaps(NOON)
+    assert [(gap.first, gap.minutes, gap.trouble) for gap in gaps] == [
+        (at(0), 3, "missing"),
+        (at(4), 1, "missing"),
+        (at(5), 1, "dead"),
+        (at(6), 1, "dead"),
+    ]
+    assert gaps[0].remedy == "gti-mesh replay domains 2026-11-21T06:00Z 2026-11-21T06:02Z"
+
+
+@given(st.lists(st.sampled_from(["due", "merged", "dead", "absent"]), max_size=40))
+def test_gaps_cover_exactly_the_minutes_in_trouble(states: list[str]) -> None:
+    """No minute in trouble is left out, none is named twice, and nothing else is named."""
+    cells = [Cell(at(number), state, NOON) for number, state in enumerate(states)]
+    gaps = covered(*cells).gaps(NOON)
+    named = [gap.first + number * ONE_MINUTE for gap in gaps for number in range(gap.minutes)]
+    assert named == [cell.minute for cell in cells if cell.trouble(NOON)]
+
+
+def test_a_healthy_feed_has_no_problems() -> None:
+    """All merged and fresh: nothing to say."""
+    cells = [Cell(NOON - timedelta(minutes=back), "merged", NOON, lines=60, rejected=0) for back in range(120, 60, -1)]
+    status = feed_status(covered(*cells), NOON)
+    assert list(status.problems()) == []
+    assert status.freshness_minutes == 61
+    assert (status.lines_24h, status.lines_per_minute) == (3600, 60.0)
+    assert status.states_24h == {"merged": 60}
+
+
+def test_what_needs_a_person_is_said_with_its_remedy() -> None:
+    """A gap, staleness, a long absence and many rejects each have a line."""
+    cells = [
+        Cell(at(0)),
+        *(Cell(at(number), "absent", NOON) for number in range(1, 7)),
+        Cell(at(7), "merged", NOON, lines=100, rejected=9),
+    ]
+    problems = " ".join(feed_status(covered(*cells), NOON).problems())
+    for part in ("gti-mesh replay domains", "is stale", "no package for 6 minutes in a row", "9 of 100 lines"):
+        assert part in problems
+
+
+def test_a_feed_that_has_only_begun_is_not_stale() -> None:
+    """Before the first merge there is no freshness to speak of."""
+    status = feed_status(Coverage("domains", (), None), NOON)
+    assert status.freshness_minutes is None
+    assert list(status.problems()) == []
