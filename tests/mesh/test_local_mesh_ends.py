@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import duckdb
@@ -75,7 +75,7 @@ def program(tmp_path: Path) -> Iterator[Program]:
     running.close()
 
 
-def left(processes: list[psutil.Process]) -> list[psutil.Process]:
+def left(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
     """Return the processes that still run; one that only waits to be collected by its parent does not."""
     return [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 
@@ -107,14 +107,20 @@ def test_death_of_a_part_ends_the_whole_mesh(program: Program) -> None:
     assert "PartFailed: planner ended by itself with exit code -9; the end of" in program.output()
 
 
+def children() -> set[psutil.Process]:
+    """Return the processes below this one; fixtures of other tests may run some."""
+    return set(psutil.Process().children(recursive=True))
+
+
 def test_failed_start_leaves_no_process(tmp_path: Path) -> None:
     """A service that cannot start ends the start with the last lines of its log, and everything else is stopped."""
     broken = tmp_path / "broken.py"
     broken.write_text("raise SystemExit('the wheel came off')\n", encoding="utf-8")
     mesh = LocalMesh(state=tmp_path / "state", topology=stand_in_topology(broken))
+    before = children()
     with pytest.raises(PartFailed, match="the wheel came off"), mesh:
         pass
-    assert left(psutil.Process().children(recursive=True)) == []
+    assert left(children() - before) == []
     assert read_endpoints(tmp_path / "state") is None
 
 
@@ -125,9 +131,10 @@ def test_failed_provision_leaves_no_process(tmp_path: Path) -> None:
         raise Misconfigured(f"no tables in {endpoints.dataset}")
 
     mesh = LocalMesh(state=tmp_path / "state", topology=EMULATORS, provision=provision)
+    before = children()
     with pytest.raises(Misconfigured, match="no tables in vt_feeds"), mesh:
         pass
-    assert left(psutil.Process().children(recursive=True)) == []
+    assert left(children() - before) == []
 
 
 def test_state_is_kept_between_runs_and_fresh_on_request(tmp_path: Path) -> None:

@@ -218,5 +218,6 @@ def test_bigquery_away_for_a_while_loses_nothing(whole: Whole) -> None:
     bucket = whole.mesh.log("loader")
     wait_until(lambda: "push.retry" in bucket.read_text(), 60, "the loader to be refused")
     whole.mesh.start_part("bigquery")
-    whole.bring_in(minutes)
+    whole.wait_for(minutes, "loaded")
+    whole.call("merger")
     whole.assert_exact(minutes)
