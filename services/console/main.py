@@ -84,6 +84,28 @@ def provision(state: State = None) -> None:
 
 
 @app.command()
+def audit(
+    since: Annotated[
+        datetime | None,
+        typer.Option(parser=_minute, metavar="MINUTE", help="Only minutes since this one, 2026-11-21T14:10Z."),
+    ] = None,
+    deep: Annotated[bool, typer.Option("--deep", help="Check newest versions too, which reads whole objects.")] = False,
+    state: State = None,
+) -> None:
+    """Compare package lines, rejects, staging, history and ledger for every minute; exit 1 where they disagree."""
+    from services.console.audit import audit
+    from services.console.mesh import find_mesh
+
+    balanced = True
+    for found in audit(find_mesh(state), since, deep=deep, now=datetime.now(UTC)):
+        typer.echo(found.summary())
+        for wrong in found.wrong:
+            typer.echo(f"  {wrong}")
+        balanced = balanced and not found.wrong
+    raise typer.Exit(0 if balanced else 1)
+
+
+@app.command()
 def plan(state: State = None) -> None:
     """Have a local mesh's planner publish what is due now, as its schedule does every minute."""
     from services.console.mesh import find_local_mesh
@@ -95,20 +117,29 @@ def plan(state: State = None) -> None:
 @app.command()
 def replay(
     feed: Annotated[str, typer.Argument(help="The feed, for example domains.")],
-    first: Annotated[datetime, typer.Argument(parser=_minute, metavar="FROM", help="First minute, 2026-11-21T14:10Z.")],
-    last: Annotated[datetime, typer.Argument(parser=_minute, metavar="TO", help="Last minute, inclusive.")],
+    first: Annotated[
+        datetime | None, typer.Argument(parser=_minute, metavar="FROM", help="First minute, 2026-11-21T14:10Z.")
+    ] = None,
+    last: Annotated[
+        datetime | None, typer.Argument(parser=_minute, metavar="TO", help="Last minute, inclusive.")
+    ] = None,
+    gaps: Annotated[bool, typer.Option("--gaps", help="Instead of a range: every minute that `gaps` names.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Fetch minutes again that have landed.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Follow the minutes until they are merged.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before more than a day.")] = False,
     state: State = None,
 ) -> None:
-    """Ask for a range of feed minutes again; both ends are included."""
+    """Ask for a range of feed minutes again, both ends included, or for all that is missing."""
     from services.console import replay as work
     from services.console.mesh import find_mesh
 
     mesh, since = find_mesh(state), datetime.now(UTC)
-    minutes = work.replay(mesh, feed, first, last, force=force)
+    minutes = work.wanted_minutes(mesh, feed, first, last, gaps=gaps)
+    if len(minutes) > work.MANY and not yes:
+        typer.confirm(f"Ask for {len(minutes)} minutes of {feed}?", abort=True)
+    work.replay(mesh, feed, minutes, force=force)
     typer.echo(f"asked for {len(minutes)} minutes of {feed}")
-    if wait:
+    if wait and minutes:
         done = work.follow_replay(mesh, feed, minutes, since, _console())
         typer.echo(f"{done.merged} merged, {done.ended} absent or dead")
 

@@ -5,25 +5,40 @@ from datetime import UTC, datetime, timedelta
 
 from rich.console import Console
 
+from services.console.coverage import read_coverage
 from services.console.follow import Reached, bars, follow, reached
 from services.console.mesh import Mesh
 from services.console.trigger import trigger
 from shared.asking import BadRangeError, ask, replay_range
 from shared.feeds.definition import find_feed
+from shared.minutes import minutes_between
 
+# A day of one feed; more is asked for on purpose only.
+MANY = 1440
 # The ledger's times come from other machines' clocks.
 _SKEW = timedelta(seconds=5)
 
 
-def replay(mesh: Mesh, feed: str, first: datetime, last: datetime, *, force: bool = False) -> list[datetime]:
-    """Publish a range, both ends inclusive, and return its minutes once Pub/Sub holds every request."""
-    find_feed(feed)
+def wanted_minutes(
+    mesh: Mesh, feed: str, first: datetime | None, last: datetime | None, *, gaps: bool
+) -> list[datetime]:
+    """Return the minutes of a range, both ends inclusive, or of every gap; raise BadRangeError when they cannot come."""
+    definition = find_feed(feed)
     if feed not in mesh.settings.feeds:
         on = ", ".join(mesh.settings.feeds) or "none"
         raise BadRangeError(f"feed {feed!r} is not switched on; FEEDS has: {on}")
-    minutes = replay_range(feed, first, last, now=datetime.now(UTC), bucket=lambda: mesh.bucket)
+    now = datetime.now(UTC)
+    if gaps:
+        found = read_coverage(mesh, definition, now).gaps(now)
+        return [minute for gap in found for minute in minutes_between(gap.first, gap.last)]
+    if first is None or last is None:
+        raise BadRangeError("name the first and the last minute, or say --gaps")
+    return replay_range(feed, first, last, now=now, bucket=lambda: mesh.bucket)
+
+
+def replay(mesh: Mesh, feed: str, minutes: Sequence[datetime], *, force: bool = False) -> None:
+    """Publish a request for each minute; return once Pub/Sub holds every one."""
     ask(mesh.publisher, feed, minutes, reason="replay", force=force)
-    return minutes
 
 
 def follow_replay(mesh: Mesh, feed: str, minutes: Sequence[datetime], since: datetime, console: Console) -> Reached:

@@ -37,7 +37,7 @@ class PlanState(BaseModel):
     """Where the planner stands with one feed.
 
     first is the feed's first minute, watermark the last minute published, asked what the sweep has asked for, and
-    retried the dead minutes that it has tried once more.
+    retried the dead and absent minutes that it has tried once more.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -2,7 +2,7 @@
 
 The ledger is the account: a minute that is past due and not in it is asked for again; a landing that was never loaded,
 or never merged, is announced again from its manifest; a minute that is dead only because its attempts were spent is
-tried once more. Each minute has its own growing spacing, so that a long outage does not multiply messages.
+tried once more, and so is an absent one before the source forgets it. Each minute has its own growing spacing, so that a long outage does not multiply messages.
 """
 
 import logging
@@ -22,21 +22,28 @@ _PAST_DUE = timedelta(minutes=10)
 # A load takes seconds; a merge comes every 30 minutes, and one of them may fail.
 _LOAD_OVERDUE = timedelta(minutes=10)
 _MERGE_OVERDUE = timedelta(minutes=75)
+# Before the source forgets a minute that it did not have, it is asked once more.
+_LAST_CHANCE = timedelta(hours=6)
 
 log = logging.getLogger(__name__)
 
 
 @dataclass
 class Missing:
-    """The minutes of a feed that need another push: ask the source, announce the landing, or try the dead once more."""
+    """The minutes of a feed that need another push: ask the source, announce the landing, or try one last time."""
 
     unknown: list[datetime] = field(default_factory=list)
     unmerged: list[datetime] = field(default_factory=list)
     dead: list[datetime] = field(default_factory=list)
+    absent: list[datetime] = field(default_factory=list)
+
+    def once_more(self) -> Iterable[datetime]:
+        """Return those that are asked for one last time."""
+        return (*self.dead, *self.absent)
 
     def minutes(self) -> Iterable[datetime]:
         """Return all of them."""
-        return (*self.unknown, *self.unmerged, *self.dead)
+        return (*self.unknown, *self.unmerged, *self.once_more())
 
 
 @dataclass(frozen=True)
@@ -59,8 +66,10 @@ def find_missing(state: PlanState, known: Iterable[MinuteState], now: datetime) 
     for known_minute in states.values():
         if _overdue(known_minute, now):
             missing.unmerged.append(known_minute.minute)
-        elif _worth_one_more_try(known_minute, state):
+        elif known_minute.minute not in state.retried and _is_spent(known_minute):
             missing.dead.append(known_minute.minute)
+        elif known_minute.minute not in state.retried and _is_about_to_vanish(known_minute, now):
+            missing.absent.append(known_minute.minute)
     return missing
 
 
@@ -69,9 +78,12 @@ def _overdue(minute: MinuteState, now: datetime) -> bool:
     return patience is not None and now - minute.at > patience
 
 
-def _worth_one_more_try(minute: MinuteState, state: PlanState) -> bool:
-    spent = minute.state == "dead" and (minute.reason or "").startswith(ATTEMPTS_SPENT)
-    return spent and minute.minute not in state.retried
+def _is_spent(minute: MinuteState) -> bool:
+    return minute.state == "dead" and (minute.reason or "").startswith(ATTEMPTS_SPENT)
+
+
+def _is_about_to_vanish(minute: MinuteState, now: datetime) -> bool:
+    return minute.state == "absent" and minute.minute < oldest_served(now) + _LAST_CHANCE
 
 
 class Sweeper:
@@ -108,7 +120,7 @@ class Sweeper:
         return swept
 
     def _push(self, feed: str, missing: Missing, chosen: set[datetime]) -> Swept:
-        requests = [minute for minute in (*missing.unknown, *missing.dead) if minute in chosen]
+        requests = [minute for minute in (*missing.unknown, *missing.once_more()) if minute in chosen]
         announced = self._announce(feed, [minute for minute in missing.unmerged if minute in chosen])
         asked = ask(self._publisher, feed, sorted(requests), reason="sweep")
         return Swept(len(list(missing.minutes())), asked, announced)
@@ -130,5 +142,5 @@ def _remember(state: PlanState, missing: Missing, chosen: set[datetime], now: da
             asked.append(known.again(now) if known else Asked(minute=minute, times=1, last=now))
         elif minute in before:
             asked.append(before[minute])
-    retried = {minute for minute in state.retried if minute >= oldest_served(now)} | (set(missing.dead) & chosen)
+    retried = {minute for minute in state.retried if minute >= oldest_served(now)} | (set(missing.once_more()) & chosen)
     return state.model_copy(update={"asked": tuple(asked), "retried": tuple(sorted(retried))})

@@ -54,6 +54,17 @@ def test_the_dead_are_tried_once_more_only_when_their_attempts_were_spent() -> N
     assert not find_missing(STATE.model_copy(update={"retried": (FIRST,)}), [spent], NOON).dead
 
 
+@pytest.mark.parametrize(("age_hours", "asked"), [(100, False), (161, False), (163, True), (168.5, False)])
+def test_the_absent_are_asked_for_once_more_before_the_source_forgets_them(age_hours: float, asked: bool) -> None:
+    """In the last six of the seven days, and only once."""
+    minute = NOON - timedelta(hours=age_hours)
+    state = STATE.model_copy(update={"first": minute})
+    absent = [known(minute, "absent")] if age_hours < 168 else []
+    assert find_missing(state, absent, NOON).absent == ([minute] if asked else [])
+    again = state.model_copy(update={"retried": (minute,)})
+    assert not find_missing(again, absent, NOON).absent
+
+
 def test_nothing_is_asked_for_that_the_source_no_longer_keeps() -> None:
     """The seven days bound the sweep as they bound the source."""
     state = STATE.model_copy(update={"first": NOON - timedelta(days=30)})
