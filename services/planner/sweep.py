@@ -2,7 +2,8 @@
 
 The ledger is the account: a minute that is past due and not in it is asked for again; a landing that was never loaded,
 or never merged, is announced again from its manifest; a minute that is dead only because its attempts were spent is
-tried once more, and so is an absent one before the source forgets it. Each minute has its own growing spacing, so that a long outage does not multiply messages.
+tried once more, and so is an absent one before the source forgets it. Each minute has its own growing spacing, so that
+a long outage does not multiply messages.
 """
 
 import logging
