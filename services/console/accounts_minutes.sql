@@ -1,20 +1,39 @@
-{# Every minute of a feed that the ledger or history knows, with what each of them says of it. #}
+{#
+  Every minute of a feed since a moment that the ledger, history or staging knows, with what each of them says of it.
+  Two narrow columns of the partitions since then are read, and nothing else.
+#}
 SELECT
-  COALESCE(status.minute, observed.minute) AS minute,
+  COALESCE(status.minute, kept.minute) AS minute,
   status.state,
+  status.`at`,
   status.lines,
   status.rejected,
   status.reason,
-  COALESCE(observed.history_rows, 0) AS history_rows
+  status.`rows` AS merged_rows,
+  COALESCE(kept.history_rows, 0) AS history_rows,
+  COALESCE(kept.history_lines, 0) AS history_lines,
+  COALESCE(kept.kept_lines, 0) AS kept_lines
 FROM (
-  SELECT minute, state, lines, rejected, reason
+  SELECT minute, state, `at`, lines, rejected, reason, `rows`
   FROM `{{ dataset }}.minute_status`
-  WHERE feed = @feed
+  WHERE feed = @feed AND minute >= @since
 ) AS status
 FULL JOIN (
-  SELECT feed_minute AS minute, COUNT(*) AS history_rows
-  FROM `{{ dataset }}.{{ feed.name }}_history`
+  SELECT
+    feed_minute AS minute,
+    COUNTIF(merged) AS history_rows,
+    COUNT(DISTINCT IF(merged, feed_line, NULL)) AS history_lines,
+    COUNT(DISTINCT feed_line) AS kept_lines
+  FROM (
+    SELECT feed_minute, feed_line, TRUE AS merged
+    FROM `{{ dataset }}.{{ feed.name }}_history`
+    WHERE feed_minute >= @since
+    UNION ALL
+    SELECT feed_minute, feed_line, FALSE AS merged
+    FROM `{{ dataset }}.{{ feed.name }}_staging`
+    WHERE feed_minute >= @since
+  ) AS observed
   GROUP BY feed_minute
-) AS observed
-  ON observed.minute = status.minute
+) AS kept
+  ON kept.minute = status.minute
 ORDER BY minute

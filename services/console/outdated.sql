@@ -1,34 +1,44 @@
 {% from "shared.warehouse/headline.sql" import headline %}
 {#
-  Ids whose current row is not the newest version in history: the merge's promise, checked without its code.
-  It reads every object in history, so it is for small archives.
+  Ids that history has seen in a newer version, since a moment, than their current row shows: the merge's promise,
+  checked without its code. It reads every object in history since then, so it is for short times or small archives.
 #}
+{% set versions = feed.headline | selectattr("name", "in", feed.version) | list %}
 SELECT COUNT(*) AS ids
 FROM (
-  SELECT id, feed_minute, feed_line
+  SELECT id, is_shown
   FROM (
     SELECT
       id,
       feed_minute,
       feed_line,
-{% for column in feed.headline if column.name in feed.version %}
-      {{ headline(column) }} AS {{ column.name }}{{ "," if not loop.last }}
+{% for column in versions %}
+      {{ headline(column) }} AS {{ column.name }},
 {% endfor %}
+      FALSE AS is_shown
     FROM `{{ dataset }}.{{ feed.name }}_history`
+    WHERE feed_minute >= @since
+    UNION ALL
+    SELECT
+      id,
+      feed_minute,
+      feed_line,
+{% for column in versions %}
+      {{ column.name }},
+{% endfor %}
+      TRUE AS is_shown
+    FROM `{{ dataset }}.{{ feed.name }}_current`
   ) AS observed
   WHERE TRUE
   QUALIFY ROW_NUMBER() OVER (
     PARTITION BY id
     ORDER BY
-{% for column in feed.version %}
-      COALESCE({{ column }}, TIMESTAMP_SECONDS(0)) DESC,
+{% for name in feed.version %}
+      COALESCE({{ name }}, TIMESTAMP_SECONDS(0)) DESC,
 {% endfor %}
       feed_minute DESC,
-      feed_line DESC
+      feed_line DESC,
+      is_shown DESC
   ) = 1
 ) AS newest
-LEFT JOIN `{{ dataset }}.{{ feed.name }}_current` AS known
-  ON known.id = newest.id
-  AND known.feed_minute = newest.feed_minute
-  AND known.feed_line = newest.feed_line
-WHERE known.id IS NULL
+WHERE NOT is_shown
