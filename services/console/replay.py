@@ -22,7 +22,7 @@ _SKEW = timedelta(seconds=5)
 def wanted_minutes(
     mesh: Mesh, feed: str, first: datetime | None, last: datetime | None, *, gaps: bool
 ) -> list[datetime]:
-    """Return the minutes of a range, both ends inclusive, or of every gap; raise BadRangeError for an impossible one."""
+    """Return the minutes of a range, both ends included, or of every gap; raise BadRangeError for what cannot come."""
     definition = find_feed(feed)
     if feed not in mesh.settings.feeds:
         on = ", ".join(mesh.settings.feeds) or "none"
