@@ -1,4 +1,4 @@
-"""A warehouse of a test's own on the emulators: provisioned, filled through the real adapters, and read back."""
+"""A warehouse on the emulators: provisioned, filled through the real adapters, and read back."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,11 +51,6 @@ class Warehouse:
         """The staging tables."""
         return BigQueryStaging(self.client, self.dataset)
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """What a service needs to know to work on this dataset."""
-        return {**self.endpoints.environment(), "BQ_DATASET": self.dataset, "FEEDS": self.feed.name}
-
     def provision(self, feed: Feed | None = None, history_expiry_days: int | None = None) -> list[str]:
         """Make or mend the dataset."""
         return provision(
@@ -66,6 +61,12 @@ class Warehouse:
             feeds=[feed or self.feed],
             history_expiry_days=history_expiry_days,
         )
+
+    def clear(self) -> None:
+        """Empty every table."""
+        for table in self.client.list_tables(self.dataset, timeout=PATIENCE):
+            if table.table_type == "TABLE":
+                self.run(f"TRUNCATE TABLE {self.dataset}.{table.table_id}")
 
     def land(self, minute: datetime, *lines: Object | None) -> MinuteLanded:
         """Land a minute in the bucket."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime
 
 import orjson
 import pytest
@@ -112,51 +112,18 @@ def test_an_older_version_changes_no_column(warehouse: Warehouse) -> None:
     assert warehouse.read("domains_current", "tld, tags") == [(None, [])]
 
 
-HOSTILE: list[object] = [
-    None,
-    True,
-    10**30,
-    -(10**15),
-    1e300,
-    "text",
-    "\u0000",
-    "",
-    [],
-    {},
-    [None, {}, [1], "t"],
-    {"a": []},
-]
-
-
-@pytest.mark.parametrize("shape", ["value", "object"])
-def test_no_value_makes_a_merge_fail(warehouse: Warehouse, shape: str) -> None:
-    """What does not fit a column is empty in it; the line itself stays as it is."""
-    names = [column.path.split(".")[1] for column in warehouse.feed.headline]
-    lines: list[Object] = []
-    for number, value in enumerate(HOSTILE):
-        attributes = dict.fromkeys(names, value if shape == "value" else {"value": value, "malicious": value})
-        lines.append({"id": f"host-{number}", "attributes": attributes})
-    lines += [{"id": f"bare-{number}", "attributes": value} for number, value in enumerate(HOSTILE)]
-    load(warehouse, FIRST, *lines)
-    assert warehouse.merge().lines == len(lines)
-    dates = {date for _, date in warehouse.read("domains_current", "id, last_analysis_date")}
-    assert dates <= {None, datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)}
-    (tags,) = warehouse.read("domains_current WHERE id = 'host-10'", "tags")
-    assert tags == ((["t"],) if shape == "value" else ([],))
-
-
-def test_a_failed_merge_changes_nothing(warehouse: Warehouse) -> None:
+def test_a_failed_merge_changes_nothing(own_warehouse: Warehouse) -> None:
     """The transaction is one: without its ledger rows there is no history either, and nothing leaves staging."""
-    load(warehouse, FIRST, domain("a", analysed=1))
-    warehouse.client.delete_table(f"{warehouse.dataset}.minutes", timeout=PATIENCE)
+    load(own_warehouse, FIRST, domain("a", analysed=1))
+    own_warehouse.client.delete_table(f"{own_warehouse.dataset}.minutes", timeout=PATIENCE)
     with pytest.raises(Misconfigured, match="run `gti-mesh provision`"):
-        warehouse.merge()
-    assert not history(warehouse)
-    assert not current(warehouse)
-    assert warehouse.read("domains_staging", "id") == [("a",)]
-    warehouse.provision()
-    warehouse.merge()
-    assert merged(warehouse) == [(FIRST, 1)]
+        own_warehouse.merge()
+    assert not history(own_warehouse)
+    assert not current(own_warehouse)
+    assert own_warehouse.read("domains_staging", "id") == [("a",)]
+    own_warehouse.provision()
+    own_warehouse.merge()
+    assert merged(own_warehouse) == [(FIRST, 1)]
 
 
 def test_loads_that_arrive_during_merges_survive(warehouse: Warehouse) -> None:

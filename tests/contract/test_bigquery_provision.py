@@ -41,35 +41,37 @@ def test_a_second_time_only_the_views_are_written(warehouse: Warehouse) -> None:
     assert warehouse.read("domains_staging", "id") == [("a",)]
 
 
-def test_a_new_headline_column_is_added_in_place(warehouse: Warehouse) -> None:
+def test_a_new_headline_column_is_added_in_place(own_warehouse: Warehouse) -> None:
     """Empty for what is there, filled by what comes; the view and the table function have it at once."""
-    warehouse.load(warehouse.land(utc(14, 10), domain("a", analysed=1, whois="old"), domain("b", analysed=1)))
-    warehouse.merge()
-    assert warehouse.provision(grown())[0] == "added column whois to table domains_current"
-    assert warehouse.provision(grown()) == VIEWS
-    assert warehouse.read("domains", "id, whois") == [("a", None), ("b", None)]
-    with_column = Warehouse(warehouse.endpoints, warehouse.client, warehouse.dataset, grown())
+    own_warehouse.load(own_warehouse.land(utc(14, 10), domain("a", analysed=1, whois="old"), domain("b", analysed=1)))
+    own_warehouse.merge()
+    assert own_warehouse.provision(grown())[0] == "added column whois to table domains_current"
+    assert own_warehouse.provision(grown()) == VIEWS
+    assert own_warehouse.read("domains", "id, whois") == [("a", None), ("b", None)]
+    with_column = Warehouse(own_warehouse.endpoints, own_warehouse.client, own_warehouse.dataset, grown())
     with_column.load(with_column.land(utc(14, 11), domain("b", analysed=2, whois="new")))
     with_column.merge()
-    assert warehouse.read("domains", "id, whois") == [("a", None), ("b", "new")]
+    assert own_warehouse.read("domains", "id, whois") == [("a", None), ("b", "new")]
 
 
-def test_a_column_that_the_feed_has_lost_stays(warehouse: Warehouse) -> None:
+def test_a_column_that_the_feed_has_lost_stays(own_warehouse: Warehouse) -> None:
     """Its data is the user's; the merge simply no longer fills it."""
-    warehouse.provision(grown())
-    assert warehouse.provision() == VIEWS
-    names = [field.name for field in warehouse.client.get_table(f"{warehouse.dataset}.domains_current").schema]
+    own_warehouse.provision(grown())
+    assert own_warehouse.provision() == VIEWS
+    names = [field.name for field in own_warehouse.client.get_table(f"{own_warehouse.dataset}.domains_current").schema]
     assert names[-1] == "whois"
-    warehouse.load(warehouse.land(utc(14, 10), domain("a", analysed=1, whois="x")))
-    warehouse.merge()
-    assert warehouse.read("domains_current", "id, whois") == [("a", None)]
+    own_warehouse.load(own_warehouse.land(utc(14, 10), domain("a", analysed=1, whois="x")))
+    own_warehouse.merge()
+    assert own_warehouse.read("domains_current", "id, whois") == [("a", None)]
 
 
-def test_historys_expiry_is_what_the_setting_says(warehouse: Warehouse) -> None:
+def test_historys_expiry_is_what_the_setting_says(own_warehouse: Warehouse) -> None:
     """Set, changed, and taken back."""
     for days in (30, 60, None):
-        assert warehouse.provision(history_expiry_days=days)[0] == "changed table domains_history: time_partitioning"
-        table = warehouse.client.get_table(f"{warehouse.dataset}.domains_history")
+        assert (
+            own_warehouse.provision(history_expiry_days=days)[0] == "changed table domains_history: time_partitioning"
+        )
+        table = own_warehouse.client.get_table(f"{own_warehouse.dataset}.domains_history")
         assert table.time_partitioning
         assert table.time_partitioning.expiration_ms == (days * 86_400_000 if days else None)
 

@@ -108,12 +108,14 @@ def test_a_job_can_be_waited_for_by_somebody_else(warehouse: Warehouse) -> None:
     ],
     ids=["table", "dataset"],
 )
-def test_without_tables_the_error_says_what_to_do(warehouse: Warehouse, remove: Callable[[Warehouse], None]) -> None:
+def test_without_tables_the_error_says_what_to_do(
+    own_warehouse: Warehouse, remove: Callable[[Warehouse], None]
+) -> None:
     """A missing table is no fault of the data's."""
-    landed = warehouse.land(MINUTE, domain("a"))
-    remove(warehouse)
+    landed = own_warehouse.land(MINUTE, domain("a"))
+    remove(own_warehouse)
     with pytest.raises(Misconfigured, match="run `gti-mesh provision`"):
-        warehouse.load(landed)
+        own_warehouse.load(landed)
 
 
 def test_an_id_is_taken_for_good() -> None:

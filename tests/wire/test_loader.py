@@ -12,18 +12,26 @@ from shared.messages import MinuteAbsent
 from shared.minutes import floor_minute, format_minute
 from shared.ports import LedgerRow
 from tests.landed import domain
-from tests.warehouse import PATIENCE, Warehouse, provisioned
+from tests.warehouse import Warehouse, provisioned
 from tests.wire.conftest import Open, Pull, envelope
 
 MINUTE = floor_minute(datetime.now(UTC) - timedelta(minutes=70))
 
 
-@pytest.fixture
-def warehouse(wired: Endpoints, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
-    """Return a provisioned warehouse that the service finds by its environment."""
-    with provisioned(wired) as warehouse:
-        monkeypatch.setenv("BQ_DATASET", warehouse.dataset)
+@pytest.fixture(scope="module")
+def shared_warehouse(emulators: Endpoints) -> Iterator[Warehouse]:
+    """Provision once for this module."""
+    with provisioned(emulators) as warehouse:
         yield warehouse
+
+
+@pytest.fixture
+def warehouse(wired: Endpoints, shared_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    """Return an empty warehouse that the service finds by its environment."""
+    del wired
+    shared_warehouse.clear()
+    monkeypatch.setenv("BQ_DATASET", shared_warehouse.dataset)
+    return shared_warehouse
 
 
 @pytest.fixture
@@ -111,11 +119,14 @@ def test_a_landing_that_is_gone_is_dead_lettered(load: FlaskClient, warehouse: W
     assert letter["body"] == landed.model_dump(mode="json")
 
 
-def test_without_its_tables_it_nacks(load: FlaskClient, warehouse: Warehouse, pull: Pull) -> None:
+def test_without_its_tables_it_nacks(
+    warehouse: Warehouse, open_service: Open, monkeypatch: pytest.MonkeyPatch, pull: Pull
+) -> None:
     """An operator has to act, and nothing may be lost until then."""
     landed = warehouse.land(MINUTE, domain("a"))
-    warehouse.client.delete_dataset(warehouse.dataset, delete_contents=True, timeout=PATIENCE)
-    assert load.post("/", json=envelope(landed.model_dump(mode="json"))).status_code == 500
+    monkeypatch.setenv("BQ_DATASET", "no_such_dataset")
+    answer = open_service("loader", "load").post("/", json=envelope(landed.model_dump(mode="json")))
+    assert answer.status_code == 500
     assert not pull("minutes-landed-dead")
 
 

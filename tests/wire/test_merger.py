@@ -12,12 +12,20 @@ from tests.warehouse import PATIENCE, Warehouse, provisioned, utc
 from tests.wire.conftest import Open
 
 
-@pytest.fixture
-def warehouse(wired: Endpoints, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
-    """Return a provisioned warehouse that the service finds by its environment."""
-    with provisioned(wired) as warehouse:
-        monkeypatch.setenv("BQ_DATASET", warehouse.dataset)
+@pytest.fixture(scope="module")
+def shared_warehouse(emulators: Endpoints) -> Iterator[Warehouse]:
+    """Provision once for this module."""
+    with provisioned(emulators) as warehouse:
         yield warehouse
+
+
+@pytest.fixture
+def warehouse(wired: Endpoints, shared_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    """Return an empty warehouse that the service finds by its environment."""
+    del wired
+    shared_warehouse.clear()
+    monkeypatch.setenv("BQ_DATASET", shared_warehouse.dataset)
+    return shared_warehouse
 
 
 @pytest.fixture
@@ -40,10 +48,11 @@ def test_it_says_what_it_merged(merger: FlaskClient, warehouse: Warehouse) -> No
     assert merger.post("/").get_json() == {"domains": {"lines": 0, "minutes": 0, "first": None, "last": None}}
 
 
-def test_a_feed_that_fails_is_a_500(merger: FlaskClient, warehouse: Warehouse) -> None:
+def test_a_feed_that_fails_is_a_500(wired: Endpoints, open_service: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """With what to do about it."""
-    warehouse.client.delete_table(f"{warehouse.dataset}.domains_staging", timeout=PATIENCE)
-    answer = merger.post("/", json={})
+    del wired
+    monkeypatch.setenv("BQ_DATASET", "no_such_dataset")
+    answer = open_service("merger", "merge").post("/", json={})
     assert answer.status_code == 500
     assert "run `gti-mesh provision`" in answer.get_json()["domains"]["error"]
 
