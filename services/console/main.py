@@ -74,12 +74,18 @@ def up(
 
 
 @app.command()
-def provision(state: State = None) -> None:
-    """Make bucket, dataset, tables and views where they are missing; nothing is ever dropped."""
+def provision(
+    fill: Annotated[
+        bool,
+        typer.Option("--fill-from-history", help="Read headline columns of all rows anew; bills every object kept."),
+    ] = False,
+    state: State = None,
+) -> None:
+    """Make bucket, dataset, tables, columns and views where they are missing; nothing is ever dropped."""
     from services.console.mesh import find_mesh
     from services.console.provision import provision_mesh
 
-    for line in provision_mesh(find_mesh(state)):
+    for line in provision_mesh(find_mesh(state), fill=fill):
         typer.echo(line)
 
 

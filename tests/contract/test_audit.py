@@ -7,9 +7,8 @@ import pytest
 
 from infra.local.endpoints import Endpoints
 from services.console.audit import Audit, audit
-from services.console.mesh import Mesh
 from shared.ports import LedgerRow
-from shared.settings import MeshSettings
+from tests.console import mesh_of
 from tests.landed import Object, domain
 from tests.warehouse import Warehouse, provisioned, utc
 
@@ -38,15 +37,7 @@ def books(emulators: Endpoints) -> Iterator[Warehouse]:
 
 def look(books: Warehouse, *, since: datetime | None = None, deep: bool = True, now: datetime = NOW) -> Audit:
     """Audit the one feed."""
-    at = books.endpoints
-    settings = MeshSettings(
-        project=at.project,
-        bucket=at.bucket,
-        dataset=books.dataset,
-        bigquery_emulator=at.bigquery,
-        storage_emulator=at.storage,
-    )
-    [found] = audit(Mesh(settings, at), since, deep=deep, now=now)
+    [found] = audit(mesh_of(books), since, deep=deep, now=now)
     return found
 
 
@@ -74,24 +65,23 @@ def test_what_is_on_its_way_is_no_mismatch_until_it_is_overdue(books: Warehouse)
 
 CHANGES = {
     "a row of history is gone": (
-        "DELETE FROM {d}.domains_history WHERE feed_minute = TIMESTAMP '2026-11-21 14:10:00 UTC' AND feed_line = 3",
+        "DELETE FROM {d}.domains_history WHERE feed_minute = {first} AND feed_line = 3",
         ("2026-11-21T14:10:00Z has 3 lines, 1 history rows and 1 rejected",),
     ),
     "a row of history is there twice": (
-        "INSERT INTO {d}.domains_history (feed_minute, feed_line, id, object) SELECT feed_minute, feed_line, id, object"
-        " FROM {d}.domains_history WHERE feed_minute = TIMESTAMP '2026-11-21 14:11:00 UTC'",
+        "INSERT INTO {d}.domains_history SELECT * FROM {d}.domains_history WHERE feed_minute = {second}",
         ("2026-11-21T14:11:00Z has 2 history rows for 1 lines", "the view has 3 rows for 2 ids"),
     ),
     "the ledger has lost a minute": (
-        "DELETE FROM {d}.minutes WHERE minute = TIMESTAMP '2026-11-21 14:11:00 UTC'",
+        "DELETE FROM {d}.minutes WHERE minute = {second}",
         ("2026-11-21T14:11:00Z is unknown to the ledger and has 1 history rows",),
     ),
     "the ledger has never heard of the merge": (
-        "DELETE FROM {d}.minutes WHERE event = 'merged' AND minute = TIMESTAMP '2026-11-21 14:11:00 UTC'",
+        "DELETE FROM {d}.minutes WHERE event = 'merged' AND minute = {second}",
         ("2026-11-21T14:11:00Z is loaded and has 1 history rows",),
     ),
     "the ledger counted another number": (
-        "UPDATE {d}.minutes SET `rows` = 7 WHERE event = 'merged' AND minute = TIMESTAMP '2026-11-21 14:10:00 UTC'",
+        "UPDATE {d}.minutes SET `rows` = 7 WHERE event = 'merged' AND minute = {first}",
         ("2026-11-21T14:10:00Z has 2 history rows, and 7 by the ledger",),
     ),
     "a current row is gone": (
@@ -99,36 +89,40 @@ CHANGES = {
         ("1 ids of history have no current row", "1 ids do not show their newest version"),
     ),
     "a current row is there twice": (
-        "INSERT INTO {d}.domains_current (id, feed_minute, feed_line) SELECT id, feed_minute, feed_line"
-        " FROM {d}.domains_current WHERE id = 'b'",
+        "INSERT INTO {d}.domains_current SELECT * FROM {d}.domains_current WHERE id = 'b'",
         ("the view has 3 rows for 2 ids",),
     ),
     "a current row shows an older version": (
-        "UPDATE {d}.domains_current SET feed_minute = TIMESTAMP '2026-11-21 14:10:00 UTC', feed_line = 1,"
-        " last_analysis_date = TIMESTAMP_SECONDS(1) WHERE id = 'a'",
+        "UPDATE {d}.domains_current SET feed_line = 1, last_analysis_date = TIMESTAMP_SECONDS(1) WHERE id = 'a'",
         ("1 ids do not show their newest version",),
     ),
 }
+
+
+def change_books(books: Warehouse, sql: str) -> None:
+    """Run a statement with {d} for the dataset, {first} and {second} for the minutes."""
+    written = (f"TIMESTAMP '{minute:%Y-%m-%d %H:%M}:00 UTC'" for minute in (FIRST, SECOND))
+    books.run(sql.format(d=books.dataset, **dict(zip(("first", "second"), written, strict=True))))
 
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_every_disagreement_is_found(books: Warehouse, change: str) -> None:
     """With its minute and its figures."""
     sql, wrong = CHANGES[change]
-    books.run(sql.format(d=books.dataset))
+    change_books(books, sql)
     assert look(books).wrong == wrong
 
 
 def test_a_load_that_lost_a_line_is_found_before_its_merge(books: Warehouse) -> None:
     """Staging and rejects must hold the package as soon as the ledger says that it is loaded."""
     bring_in(books, THIRD, domain("c"), domain("d"))
-    books.run(f"DELETE FROM {books.dataset}.domains_staging WHERE id = 'c'")
+    books.run(f"DELETE FROM {books.dataset}.domains_staging WHERE id = 'c'")  # noqa: S608
     assert look(books).wrong == ("2026-11-21T14:12:00Z has 2 lines, 1 in staging and 0 rejected",)
 
 
 def test_since_bounds_what_is_looked_at(books: Warehouse) -> None:
     """An older mismatch stays out of sight; older versions of ids seen since count as before."""
-    books.run(f"DELETE FROM {books.dataset}.domains_history WHERE id = 'b'")
+    books.run(f"DELETE FROM {books.dataset}.domains_history WHERE id = 'b'")  # noqa: S608
     assert look(books).wrong
     found = look(books, since=SECOND)
     assert found.wrong == ()
@@ -138,7 +132,7 @@ def test_since_bounds_what_is_looked_at(books: Warehouse) -> None:
 def test_only_a_deep_audit_looks_into_objects(books: Warehouse) -> None:
     """What needs them is left out of the cheap one."""
     sql, _ = CHANGES["a current row shows an older version"]
-    books.run(sql.format(d=books.dataset))
+    change_books(books, sql)
     assert look(books, deep=False).wrong == ()
 
 
