@@ -1,0 +1,30 @@
+"""The control endpoint, for tests and soak runs only: faults on request, and how much waits where."""
+
+from pydantic import TypeAdapter
+
+from infra.local.pubsub_server.faults import Faults, Rule
+from infra.local.pubsub_server.log import Log
+from infra.local.virustotal.web import Answer, Request, Respond, dispatch, json_answer, route
+
+_RULES = TypeAdapter(tuple[Rule, ...])
+
+
+def control(faults: Faults, log: Log) -> Respond:
+    """Return what answers on the control port."""
+
+    def replace_faults(request: Request) -> Answer:
+        try:
+            faults.replace(_RULES.validate_json(request.body))
+        except ValueError as error:  # pydantic's ValidationError is one
+            return json_answer(400, {"error": str(error)})
+        return json_answer(200, {})
+
+    return dispatch(
+        [
+            route("GET", "/healthz", lambda _: json_answer(200, {"status": "ok"})),
+            route("PUT", "/control/faults", replace_faults),
+            route("GET", "/control/faults", lambda _: Answer(200, _RULES.dump_json(faults.rules))),
+            route("GET", "/control/backlog", lambda _: json_answer(200, log.waiting())),
+        ],
+        lambda request: json_answer(404, {"error": f"there is no {request.method} {request.path}"}),
+    )

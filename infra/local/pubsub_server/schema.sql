@@ -1,0 +1,31 @@
+-- Topics and subscriptions, as the protobuf messages that clients sent. An id is never used again, so what belonged to
+-- a deleted topic can never come up in another of the same name.
+CREATE TABLE IF NOT EXISTS resources (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT UNIQUE NOT NULL,
+  config BLOB NOT NULL
+);
+
+-- Ids rise with the time of publishing.
+CREATE TABLE IF NOT EXISTS messages (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  topic INTEGER NOT NULL,
+  published_at REAL NOT NULL,
+  body BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS messages_by_time ON messages (topic, published_at);
+
+-- What subscriptions have not acknowledged. available_at is in the future while a message is leased or backs off, and
+-- far in the future while it waits for an earlier one of its ordering key.
+CREATE TABLE IF NOT EXISTS deliveries (
+  subscription INTEGER NOT NULL,
+  message INTEGER NOT NULL,
+  available_at REAL NOT NULL,
+  attempts INTEGER NOT NULL,
+  ordering_key TEXT NOT NULL,
+  PRIMARY KEY (subscription, message)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS deliveries_by_time ON deliveries (subscription, available_at);
+CREATE INDEX IF NOT EXISTS deliveries_by_message ON deliveries (message);
+CREATE INDEX IF NOT EXISTS deliveries_by_key ON deliveries (subscription, ordering_key, message)
+  WHERE ordering_key <> '';
