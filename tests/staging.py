@@ -10,7 +10,7 @@ from shared.feeds.definition import Feed
 from shared.minutes import parse_minute
 from shared.outcomes import Retryable
 from shared.ports import Bucket
-from shared.warehouse.staging import LoadEnd, LoadJob
+from shared.warehouse.staging import LinesKept, LoadEnd, LoadJob
 
 Row = dict[str, Any]
 
@@ -25,6 +25,7 @@ class MemoryStaging:
         self.rows: list[tuple[str, Row]] = []
         self.jobs: dict[str, LoadEnd] = {}
         self.running: set[str] = set()
+        self.merged: set[datetime] = set()
         self.faults: list[LoadEnd] = []
         self.faulty_ids: set[str] = set()
         self.at_begin: Callable[[], None] = lambda: None
@@ -44,11 +45,12 @@ class MemoryStaging:
             raise Retryable(f"load job {job.id} runs on after {seconds:.0f} s")
         return self.jobs[job.id]
 
-    def lines_kept(self, feed: Feed, minute: datetime) -> frozenset[int]:
-        """Return the line numbers of a minute."""
-        return frozenset(
+    def lines_kept(self, feed: Feed, minute: datetime) -> LinesKept:
+        """Return the lines of a minute; those of `merged` minutes count as merged."""
+        lines = frozenset(
             row["feed_line"] for name, row in self.rows if name == feed.name and row["feed_minute"] == minute
         )
+        return LinesKept(lines, lines if minute in self.merged else frozenset())
 
     def _load(self, job: LoadJob) -> LoadEnd:
         stored = self._bucket.read(job.uri.removeprefix(self._bucket.uri("")))

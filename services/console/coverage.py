@@ -1,11 +1,12 @@
 """The coverage of a feed: one cell a minute, and the gaps among them."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from services.console.mesh import Mesh
+from services.console.mesh import Mesh, Plan
 from shared.feeds.definition import Feed
 from shared.gcp.bigquery import bigquery_errors, run_query
 from shared.minutes import ONE_MINUTE, format_minute, last_due, minutes_between, oldest_served
@@ -15,6 +16,8 @@ from shared.warehouse.rendering import render
 _ON_ITS_WAY = timedelta(minutes=20)
 _LOAD_OVERDUE = timedelta(minutes=20)
 _MERGE_OVERDUE = timedelta(minutes=75)
+
+_NUMBERS = re.compile(r"\d+")
 
 
 @dataclass(frozen=True)
@@ -115,20 +118,39 @@ def _gaps(feed: str, cells: Iterable[Cell], now: datetime) -> Iterator[Gap]:
 
 
 def _continues(gap: Gap, cell: Gap) -> bool:
-    return cell.first == gap.last + ONE_MINUTE and (gap.trouble, gap.reason) == (cell.trouble, cell.reason)
+    return cell.first == gap.last + ONE_MINUTE and _kind(gap) == _kind(cell)
+
+
+def _kind(gap: Gap) -> tuple[str, str]:
+    # Reasons name their minute, their count, their object; what is left says what went wrong.
+    return gap.trouble, _NUMBERS.sub("", gap.reason or "")
 
 
 def read_coverage(mesh: Mesh, feed: Feed, now: datetime) -> Coverage:
-    """Read a feed's coverage over the days that the source keeps; the ledger and the planner's state are read."""
+    """Read one feed's coverage."""
+    return read_coverages(mesh, [feed], now)[0]
+
+
+def read_coverages(mesh: Mesh, feeds: Sequence[Feed], now: datetime) -> list[Coverage]:
+    """Read the coverage of feeds over the days that the source keeps: one query of the ledger, the planner's states."""
     begin = oldest_served(now)
+    known: dict[str, dict[datetime, Cell]] = {feed.name: {} for feed in feeds}
     sql = render("services.console/coverage.sql", dataset=mesh.dataset)
     with bigquery_errors():
-        rows = run_query(mesh.warehouse, sql, {"feed": ("STRING", feed.name), "first_minute": ("TIMESTAMP", begin)})
-    cells = {row["minute"]: Cell(**dict(row.items())) for row in rows}
-    plan = mesh.plan(feed.name)
+        rows = run_query(
+            mesh.warehouse, sql, {"feeds": ("STRING", ",".join(known)), "first_minute": ("TIMESTAMP", begin)}
+        )
+    for row in rows:
+        feed, *facts = row.values()
+        cell = Cell(*facts)
+        known[feed][cell.minute] = cell
+    return [_coverage(feed, cells, mesh.plan(feed), begin) for feed, cells in known.items()]
+
+
+def _coverage(feed: str, cells: dict[datetime, Cell], plan: Plan | None, begin: datetime) -> Coverage:
     for minute in minutes_between(max(plan.first, begin), plan.watermark) if plan else ():
         cells.setdefault(minute, Cell(minute))
-    return Coverage(feed.name, tuple(cells[minute] for minute in sorted(cells)), plan.watermark if plan else None)
+    return Coverage(feed, tuple(cells[minute] for minute in sorted(cells)), plan.watermark if plan else None)
 
 
 def describe(gap: Gap) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from rich.console import Console
 from rich.table import Table
 
-from services.console.coverage import Coverage, Gap, describe, read_coverage
+from services.console.coverage import Coverage, Gap, describe, read_coverages
 from services.console.dead import Death, open_deaths
 from services.console.mesh import Mesh
 
@@ -65,8 +65,8 @@ def feed_status(coverage: Coverage, now: datetime) -> FeedStatus:
         last_due=coverage.last_due,
         last_merged=merged,
         freshness_minutes=int((now - merged) / timedelta(minutes=1)) if merged else None,
-        states_24h=Counter(cell.state for cell in day),
-        states_7d=Counter(cell.state for cell in coverage.cells),
+        states_24h=dict(Counter(cell.state for cell in day)),
+        states_7d=dict(Counter(cell.state for cell in coverage.cells)),
         gaps=tuple(coverage.gaps(now)),
         lines_24h=sum(cell.lines or 0 for cell in day),
         rejected_24h=sum(cell.rejected or 0 for cell in day),
@@ -149,12 +149,17 @@ def _counts(states: Mapping[str, int]) -> str:
 
 def read_feeds(mesh: Mesh, now: datetime) -> list[FeedStatus]:
     """Read the status of every feed that is switched on."""
-    return [feed_status(read_coverage(mesh, feed, now), now) for feed in mesh.settings.feed_definitions()]
+    coverages = read_coverages(mesh, mesh.settings.feed_definitions(), now)
+    return [feed_status(coverage, now) for coverage in coverages]
 
 
 def read_status(mesh: Mesh, now: datetime) -> MeshStatus:
     """Read the status of the whole mesh: the ledger, the planner's state, and in the cloud its monitoring."""
-    feeds = read_feeds(mesh, now)
+    return mesh_status(mesh, read_feeds(mesh, now), now)
+
+
+def mesh_status(mesh: Mesh, feeds: Sequence[FeedStatus], now: datetime) -> MeshStatus:
+    """Return the status of the whole mesh, whose feeds have been read already."""
     return MeshStatus(now, feeds, _subscriptions(mesh, feeds), open_deaths(mesh, now))
 
 

@@ -14,7 +14,7 @@ from shared.feeds.definition import Feed
 from shared.messages import MinuteLanded
 from shared.outcomes import Retryable
 from shared.ports import Bucket
-from shared.warehouse.staging import LoadEnd, LoadJob, Staging
+from shared.warehouse.staging import LinesKept, LoadEnd, LoadJob, Staging
 
 log = logging.getLogger(__name__)
 
@@ -26,10 +26,14 @@ def job_id(landed: MinuteLanded, attempt: int) -> str:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A job that brought a minute's lines in, and how many of them BigQuery refused."""
+    """A job that brought a minute's lines in, and how many of them BigQuery refused.
+
+    merged counts the rows in history when there is nothing left to merge: the ledger had forgotten the minute.
+    """
 
     job_id: str
     refused: int = 0
+    merged: int | None = None
 
 
 class Attempts:
@@ -57,8 +61,9 @@ class Attempts:
             begun = self._staging.begin(job)
             end = self._staging.end(job, seconds=(last_moment - self._now()).total_seconds())
             if end.state == "done":
-                if begun or self._is_kept(job, landed):
-                    return self._loaded(job, landed, end.message or refusal)
+                kept = None if begun and not job.bad_records else self._staging.lines_kept(feed, landed.minute)
+                if begun or (kept and _is_enough(kept, job, landed)):
+                    return self._loaded(job, landed, kept, end.message or refusal)
             elif begun and (end.state == "failed" or refusal):
                 raise Retryable(f"load job {job.id} {end.state}: {end.message}")
             elif end.state == "refused":
@@ -70,13 +75,13 @@ class Attempts:
         log.warning("loader.refused: %s: %s", job.id, end.message)
         return end.message or "refused by BigQuery"
 
-    def _is_kept(self, job: LoadJob, landed: MinuteLanded) -> bool:
-        """Tell whether the warehouse still has what a job of an earlier delivery brought; a table may be restored."""
-        kept = len(self._staging.lines_kept(job.feed, landed.minute))
-        return kept > 0 if job.bad_records else kept >= landed.lines - landed.rejected
-
-    def _loaded(self, job: LoadJob, landed: MinuteLanded, refusal: str) -> Loaded:
-        if not job.bad_records:
+    def _loaded(self, job: LoadJob, landed: MinuteLanded, kept: LinesKept | None, refusal: str) -> Loaded:
+        if kept is None:
             return Loaded(job.id)
-        kept = self._staging.lines_kept(job.feed, landed.minute)
-        return Loaded(job.id, keep_rejects(self._bucket, landed, kept, refusal))
+        refused = keep_rejects(self._bucket, landed, kept.all, refusal) if job.bad_records else 0
+        return Loaded(job.id, refused, len(kept.merged) if kept.all_merged else None)
+
+
+def _is_enough(kept: LinesKept, job: LoadJob, landed: MinuteLanded) -> bool:
+    """Tell whether the warehouse still has what a job of an earlier delivery brought; a table may be restored."""
+    return len(kept.all) > 0 if job.bad_records else len(kept.all) >= landed.lines - landed.rejected

@@ -91,10 +91,11 @@ class Loader:
         rejected = landed.rejected + (loaded.refused if loaded else 0)
         job_id = loaded.job_id if loaded else None
         now = self._now()
+        merged = loaded.merged if loaded and rejected < landed.lines else 0
         rows = [_row("loaded", landed, at=now, rejected=rejected, job_id=job_id)]
-        if rejected == landed.lines:
-            # The merger will never meet this minute: none of its lines is in staging.
-            rows.append(_row("merged", landed, at=now, rejected=rejected, job_id=job_id, rows=0))
+        if merged is not None:
+            # The merger will not meet this minute: none of its lines waits in staging.
+            rows.append(_row("merged", landed, at=now, rejected=rejected, job_id=job_id, rows=merged))
         self._ledger.record(rows)
         log.info("loader.loaded: %d lines, %d rejected", landed.lines, rejected)
 

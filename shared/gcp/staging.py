@@ -14,7 +14,7 @@ from shared.feeds.definition import Feed
 from shared.gcp.bigquery import RETRY, SECONDS, bigquery_errors, run_query, schema_fields
 from shared.outcomes import Misconfigured, Retryable
 from shared.warehouse.rendering import render
-from shared.warehouse.staging import LoadEnd, LoadJob
+from shared.warehouse.staging import LinesKept, LoadEnd, LoadJob
 from shared.warehouse.tables import OBSERVATION, staging
 
 # Error reasons that are about the data (cloud.google.com/bigquery/docs/error-messages).
@@ -74,12 +74,15 @@ class BigQueryStaging:
                 self._client.get_table(self._table(job.feed), retry=RETRY, timeout=SECONDS)
         return end
 
-    def lines_kept(self, feed: Feed, minute: datetime) -> frozenset[int]:
-        """Return the line numbers of a minute that staging or history holds."""
+    def lines_kept(self, feed: Feed, minute: datetime) -> LinesKept:
+        """Return the lines of a minute that the warehouse holds."""
         sql = render("shared.warehouse/lines_kept.sql", dataset=self._dataset, feed=feed)
         with bigquery_errors():
             rows = run_query(self._client, sql, {"minute": ("TIMESTAMP", minute)})
-        return frozenset(row["feed_line"] for row in rows)
+        return LinesKept(
+            all=frozenset(row["feed_line"] for row in rows),
+            merged=frozenset(row["feed_line"] for row in rows if row["merged"]),
+        )
 
     def _table(self, feed: Feed) -> str:
         return f"{self._dataset}.{staging(feed).name}"

@@ -29,6 +29,19 @@ class LoadEnd:
     message: str = ""
 
 
+@dataclass(frozen=True)
+class LinesKept:
+    """The line numbers of a minute that staging or history holds, and those of them that history has."""
+
+    all: frozenset[int]
+    merged: frozenset[int]
+
+    @property
+    def all_merged(self) -> bool:
+        """Whether there is nothing left for a merge to do."""
+        return self.all == self.merged
+
+
 class Staging(Protocol):
     """Appends landed minutes to the staging tables."""
 
@@ -38,5 +51,5 @@ class Staging(Protocol):
     def end(self, job: LoadJob, *, seconds: float) -> LoadEnd:
         """Wait for a job and say how it ended; raise Retryable when it runs on after this many seconds."""
 
-    def lines_kept(self, feed: Feed, minute: datetime) -> frozenset[int]:
-        """Return the line numbers of a minute that staging or history holds."""
+    def lines_kept(self, feed: Feed, minute: datetime) -> LinesKept:
+        """Return the lines of a minute that the warehouse holds."""

@@ -15,7 +15,7 @@ from services.loader.attempts import Attempts
 from services.loader.load import Loader
 from services.merger.merge import Merged, Merger
 from shared.messages import MinuteLanded
-from shared.warehouse.staging import LoadEnd, LoadJob, Staging
+from shared.warehouse.staging import LinesKept, LoadEnd, LoadJob, Staging
 from tests.doubles import NOON
 from tests.landed import Object, domain
 from tests.warehouse import DOMAINS, Warehouse
@@ -83,7 +83,7 @@ class IdsAreTaken:
         """Wait for a job."""
         return self.inner.end(job, seconds=seconds)
 
-    def lines_kept(self, feed: Any, minute: datetime) -> frozenset[int]:
+    def lines_kept(self, feed: Any, minute: datetime) -> LinesKept:
         """Return a minute's lines."""
         return self.inner.lines_kept(feed, minute)
 

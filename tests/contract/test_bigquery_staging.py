@@ -58,8 +58,8 @@ def test_a_load_brings_a_minutes_lines(house: House) -> None:
     """Lines are known by minute and number."""
     landed = land(house.bucket, DOMAINS, MINUTE, [domain("a"), None, domain("b")])
     assert house.load(landed.uri).state == "done"
-    assert house.staging.lines_kept(DOMAINS, MINUTE) == {1, 3}
-    assert not house.staging.lines_kept(DOMAINS, NEXT)
+    assert house.staging.lines_kept(DOMAINS, MINUTE).all == {1, 3}
+    assert not house.staging.lines_kept(DOMAINS, NEXT).all
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_load_is_all_or_nothing(house: House, bad: str) -> None:
     end = house.load(house.put(framed(MINUTE, 1, domain("a")), bad))
     assert end.state == "refused"
     assert end.message
-    assert not house.staging.lines_kept(DOMAINS, MINUTE)
+    assert not house.staging.lines_kept(DOMAINS, MINUTE).all
 
 
 def test_an_object_that_is_not_there_is_refused(house: House) -> None:
@@ -86,8 +86,9 @@ def test_lines_are_still_kept_when_they_are_merged(warehouse: Warehouse) -> None
     warehouse.load(warehouse.land(MINUTE, domain("a"), domain("b")))
     warehouse.merge()
     warehouse.load(warehouse.land(NEXT, domain("a")))
-    assert warehouse.staging.lines_kept(DOMAINS, MINUTE) == {1, 2}
-    assert warehouse.staging.lines_kept(DOMAINS, NEXT) == {1}
+    merged, staged = (warehouse.staging.lines_kept(DOMAINS, minute) for minute in (MINUTE, NEXT))
+    assert (set(merged.all), merged.all_merged) == ({1, 2}, True)
+    assert (set(staged.all), staged.all_merged) == ({1}, False)
 
 
 def test_a_job_can_be_waited_for_by_somebody_else(warehouse: Warehouse) -> None:

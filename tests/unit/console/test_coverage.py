@@ -51,14 +51,15 @@ def test_neighbours_with_the_same_trouble_are_one_gap() -> None:
         Cell(at(2)),
         Cell(at(3), "merged", NOON),
         Cell(at(4)),
-        Cell(at(5), "dead", NOON, reason="no licence"),
-        Cell(at(6), "dead", NOON, reason="source changed"),
+        Cell(at(5), "dead", NOON, reason="package 202611210605: no licence"),
+        Cell(at(6), "dead", NOON, reason="package 202611210606: no licence"),
+        Cell(at(7), "dead", NOON, reason="source changed"),
     ).gaps(NOON)
     assert [(gap.first, gap.minutes, gap.trouble) for gap in gaps] == [
         (at(0), 3, "missing"),
         (at(4), 1, "missing"),
-        (at(5), 1, "dead"),
-        (at(6), 1, "dead"),
+        (at(5), 2, "dead"),
+        (at(7), 1, "dead"),
     ]
     assert gaps[0].remedy == "gti-mesh replay domains 2026-11-21T06:00Z 2026-11-21T06:02Z"
 

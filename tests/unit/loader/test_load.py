@@ -95,6 +95,17 @@ def test_a_second_delivery_loads_nothing_twice(house: House) -> None:
     assert house.last("loaded").job_id == job_id(landed, 1)
 
 
+def test_a_ledger_that_forgot_a_merged_minute_is_told_again(house: House) -> None:
+    """Restored from yesterday, it learns from a replay that all lines are in history: no merge would tell it."""
+    landed = house.land(domain("a"), domain("b"))
+    house.loader.handle(landed)
+    house.staging.merged.add(landed.minute)
+    house.ledger.rows.clear()
+    house.loader.handle(landed)
+    assert house.loaded_ids == ["a", "b"]
+    assert (house.last("merged").rows, house.last("merged").lines) == (2, 2)
+
+
 def test_a_delivery_waits_for_the_job_of_the_one_before(house: House) -> None:
     """A job that runs on is a reason to come again, and then its result counts."""
     landed = house.land(domain("a"))
