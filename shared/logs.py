@@ -14,6 +14,8 @@ from typing import Literal
 
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
+from shared.trace import trace_id
+
 LogFormat = Literal["json", "text"]
 
 log = logging.getLogger(__name__)
@@ -49,7 +51,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             **_context.get(),
         }
-        if trace := str(line.pop("trace", "")).partition("/")[0]:
+        if trace := trace_id():
             line["logging.googleapis.com/trace"] = f"projects/{self.project}/traces/{trace}"
         if record.exc_info:
             line["stack_trace"] = self.formatException(record.exc_info)

@@ -15,6 +15,7 @@ from shared.logs import log_context
 from shared.messages import dead_letter_topic
 from shared.outcomes import MeshError, Poison
 from shared.ports import Outgoing, Publisher
+from shared.trace import TRACEPARENT, traced
 
 Answer = tuple[str, int]
 
@@ -40,12 +41,14 @@ def answer_push(
         log.warning("push.refused: %s", error)
         return f"{error}\n", 400
     message = delivery.message
-    with log_context(
-        message_id=message.message_id,
-        delivery_attempt=delivery.attempt,
-        feed=message.attributes.get("feed"),
-        minute=message.attributes.get("minute"),
-        trace=request.headers.get("X-Cloud-Trace-Context"),
+    with (
+        traced(message.attributes.get(TRACEPARENT), request.headers.get(TRACEPARENT)),
+        log_context(
+            message_id=message.message_id,
+            delivery_attempt=delivery.attempt,
+            feed=message.attributes.get("feed"),
+            minute=message.attributes.get("minute"),
+        ),
     ):
         return _outcome(delivery, work, topic, publisher)
 

@@ -9,6 +9,7 @@ from services.planner.settings import PlannerSettings
 from shared.answers import BadRequestError, JsonAnswer, answer_each, json_answer, read_body
 from shared.asking import BadRangeError
 from shared.service import Once, start
+from shared.trace import TRACEPARENT, traced
 
 settings = start(PlannerSettings)
 parts = Once(lambda: build(settings))
@@ -16,7 +17,12 @@ parts = Once(lambda: build(settings))
 
 @functions_framework.http
 def plan(request: Request) -> JsonAnswer:
-    """Do what the path says."""
+    """Do what the path says; what is published carries the request's trace to the last service."""
+    with traced(request.headers.get(TRACEPARENT)):
+        return _answer(request)
+
+
+def _answer(request: Request) -> JsonAnswer:
     match request.path:
         case "/":
             return answer_each(settings.feeds, parts().planner.plan)

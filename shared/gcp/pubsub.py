@@ -10,6 +10,7 @@ from google.cloud.pubsub_v1.types import BatchSettings, LimitExceededBehavior, P
 
 from shared.outcomes import Misconfigured, Retryable
 from shared.ports import Outgoing
+from shared.trace import TRACEPARENT, traceparent
 
 # The client's own default keeps trying for ten minutes; the push that waits for us has less.
 RETRY_SECONDS = 30.0
@@ -49,8 +50,10 @@ class PubSubPublisher:
         return len(futures)
 
     def _publish(self, path: str, message: Outgoing) -> Future[str]:
+        trace = traceparent()
+        given = {**({TRACEPARENT: trace} if trace else {}), **message.attributes}
         # The client takes attributes as keyword arguments; a stranger's attribute must not become one of its options.
-        attributes = {f"_{name}" if name in _OPTIONS else name: value for name, value in message.attributes.items()}
+        attributes = {f"_{name}" if name in _OPTIONS else name: value for name, value in given.items()}
         return self._client.publish(path, message.body, **attributes)  # type: ignore[arg-type]
 
     def _wait(self, future: Future[str], topic: str) -> None:

@@ -18,6 +18,8 @@ from infra.local.endpoints import Endpoints
 
 REPOSITORY = Path(__file__).parents[2]
 TOPICS = ("feed-minutes", "feed-minutes-dead", "minutes-landed", "minutes-landed-dead")
+# The example of the W3C's recommendation.
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 Open = Callable[[str, str], FlaskClient]
 Pull = Callable[[str], list[dict[str, Any]]]

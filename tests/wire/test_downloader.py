@@ -13,7 +13,7 @@ from infra.local.virustotal.simulator import DEFAULT_KEY
 from shared.gcp.storage import StorageBucket, storage_client
 from shared.minutes import format_minute, manifest_name
 from tests.simulator import Running
-from tests.wire.conftest import Open, Pull, envelope
+from tests.wire.conftest import TRACEPARENT, Open, Pull, envelope
 
 MINUTE = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=3)
 REQUEST = {"feed": "domains", "minute": format_minute(MINUTE)}
@@ -38,15 +38,15 @@ def service(
 
 
 def test_a_push_lands_a_minute(service: FlaskClient, bucket: StorageBucket, pull: Pull) -> None:
-    """204, a manifest in the bucket, and the same as an event with feed and minute as attributes."""
-    answer = service.post("/", json=envelope(REQUEST))
+    """204, a manifest in the bucket, and the same as an event with feed, minute and the request's trace."""
+    answer = service.post("/", json=envelope(REQUEST, traceparent=TRACEPARENT))
     assert (answer.status_code, answer.data) == (204, b"")
     manifest = bucket.read(manifest_name("domains", MINUTE))
     assert manifest
     [event] = pull("minutes-landed")
     assert event["body"]["lines"] == 6
-    assert event["attributes"] == REQUEST
-    again = service.post("/", json=envelope(REQUEST, attempt=2))
+    assert event["attributes"] == {**REQUEST, "traceparent": TRACEPARENT}
+    again = service.post("/", json=envelope(REQUEST, attempt=2, traceparent=TRACEPARENT))
     assert again.status_code == 204
     assert pull("minutes-landed") == [event]
 

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from infra.local.endpoints import Endpoints
 from shared.gcp.storage import StorageBucket, storage_client
 from shared.minutes import format_minute, last_due
-from tests.wire.conftest import Open, Pull
+from tests.wire.conftest import TRACEPARENT, Open, Pull
 
 STATE = "state/planner/domains.json"
 
@@ -48,6 +48,16 @@ def test_a_tick_publishes_what_is_due(service: FlaskClient, pull: Pull) -> None:
     minutes = [message["body"]["minute"] for message in pull("feed-minutes")]
     assert len(minutes) == 5
     assert format_minute(before) in minutes
+
+
+def test_requests_carry_the_trace_of_the_call(service: FlaskClient, pull: Pull) -> None:
+    """Every minute of one tick has the tick's trace; without one, the planner begins one."""
+    service.post("/", json={}, headers={"traceparent": TRACEPARENT})
+    assert {message["attributes"]["traceparent"] for message in pull("feed-minutes")} == {TRACEPARENT}
+    now = format_minute(last_due(datetime.now(UTC)))
+    service.post("/replay", json={"feed": "domains", "first": now, "last": now})
+    [message] = pull("feed-minutes")
+    assert message["attributes"]["traceparent"].startswith("00-")
 
 
 def test_a_sweep_after_a_tick_finds_nothing_yet(service: FlaskClient, pull: Pull) -> None:

@@ -1,0 +1,40 @@
+"""A trace goes from request to message to log line."""
+
+import json
+import logging
+
+import pytest
+
+from shared.logs import JsonFormatter
+from shared.trace import traced, traceparent
+
+GIVEN = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def line() -> dict[str, object]:
+    """Return a log line as Cloud Logging gets it."""
+    record = logging.LogRecord("test", logging.INFO, __file__, 1, "said", None, None)
+    written: dict[str, object] = json.loads(JsonFormatter("my-project").format(record))
+    return written
+
+
+def test_the_first_trace_that_is_offered_is_taken() -> None:
+    """What the message brings beats what the request brings; both may be missing."""
+    with traced(None, GIVEN):
+        assert traceparent() == GIVEN
+        assert line()["logging.googleapis.com/trace"] == "projects/my-project/traces/0af7651916cd43dd8448eb211c80319c"
+    assert traceparent() is None
+    assert "logging.googleapis.com/trace" not in line()
+
+
+@pytest.mark.parametrize(
+    "offered", [None, "", "x", GIVEN.upper(), f"{GIVEN}\n", f"00-{'0' * 32}-b7ad6b7169203331-01", f"01{GIVEN[2:]}"]
+)
+def test_what_is_no_trace_begins_a_new_one(offered: str | None) -> None:
+    """A stranger's attribute never reaches the logs as a trace."""
+    with traced(offered):
+        begun = traceparent()
+    assert begun
+    assert begun != offered
+    with traced(begun):
+        assert traceparent() == begun
