@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from infra.local.endpoints import Endpoints
-from infra.local.machine import require_local_extra
+from infra.local.machine import PubSub, require_local_extra
 from infra.local.parts import SimulatorOptions
 from infra.local.plan import plan_mesh
 from infra.local.reaper import Reaper
@@ -18,7 +18,7 @@ from infra.local.state import StateFolder
 from infra.topology import Topology
 
 _WATCH_SECONDS = 0.2
-_EMULATORS = ("pubsub", "storage", "bigquery", "virustotal")
+_EMULATORS = ("pubsub", "storage", "bigquery", "virustotal", "secops")
 
 
 class LocalMesh:
@@ -32,6 +32,7 @@ class LocalMesh:
         settings: Mapping[str, str] | None = None,
         simulator: SimulatorOptions | None = None,
         schedules: bool = True,
+        pubsub: PubSub | None = None,
         fresh: bool = False,
         provision: Callable[[Endpoints], None] | None = None,
         on_progress: Callable[[str], None] | None = None,
@@ -39,7 +40,8 @@ class LocalMesh:
         """Keep what to start; entering the context starts it.
 
         `settings` go to the services; with VT_API_KEY or VT_API_URL among them there is no simulator. `provision` is
-        called once storage and BigQuery answer, and makes dataset and tables.
+        called once storage and BigQuery answer, and makes dataset and tables. Without `pubsub` the environment variable
+        GTI_MESH_PUBSUB decides, and without that what is installed.
         """
         self.timings: dict[str, float] = {}
         self._state = StateFolder(state.absolute())
@@ -47,6 +49,7 @@ class LocalMesh:
         self._settings = settings or {}
         self._simulator = simulator
         self._schedules = schedules
+        self._pubsub = pubsub
         self._fresh = fresh
         self._provision = provision
         self._on_progress = on_progress
@@ -62,6 +65,7 @@ class LocalMesh:
                 self._settings,
                 simulator=self._simulator,
                 schedules=self._schedules,
+                pubsub=self._pubsub,
             )
             started.enter_context(ended_like_interrupted())
             reaper = Reaper(self._state.endpoints)

@@ -30,6 +30,7 @@ class SimulatorOptions:
 
     seed: int = 7
     lines: int = 60
+    notification_seconds: int = 60
 
 
 def clean_environment(state: StateFolder, caller: Mapping[str, str], *, outward: bool = False) -> dict[str, str]:
@@ -47,14 +48,35 @@ def clean_environment(state: StateFolder, caller: Mapping[str, str], *, outward:
     }
 
 
-def pubsub(port: int, environment: Mapping[str, str]) -> Part:
-    """Return the Pub/Sub of this machine: the emulator of the Google Cloud CLI."""
+# The real service lets a subscription rest for up to a minute after nacks; someone is watching here.
+_PUSH_REST_SECONDS = "1"
+
+
+def official_pubsub(port: int, environment: Mapping[str, str]) -> Part:
+    """Return the Pub/Sub emulator of the Google Cloud CLI."""
     java, jar = find_java(environment), find_emulator(environment)
     return Part(
         name="pubsub",
         command=(java, *_JVM_OPTIONS, "-jar", str(jar), f"--host={HOST}", f"--port={port}"),
         environment=environment,
         ready=answers(port, "/"),
+        stop_seconds=1.0,
+    )
+
+
+def embedded_pubsub(port: int, control_port: int, state: StateFolder, environment: Mapping[str, str]) -> Part:
+    """Return our own Pub/Sub, which needs nothing but Python and keeps its backlog."""
+    options = {
+        "--port": str(port),
+        "--control-port": str(control_port),
+        "--state": str(state.pubsub / "backlog.sqlite"),
+        "--push-backoff": _PUSH_REST_SECONDS,
+    }
+    return Part(
+        name="pubsub",
+        command=_module("infra.local.pubsub_server", *(word for option in options.items() for word in option)),
+        environment=environment,
+        ready=answers(control_port, "/healthz"),
         stop_seconds=1.0,
     )
 
@@ -102,6 +124,7 @@ def simulator(port: int, download_port: int, options: SimulatorOptions, environm
         "--download-port": download_port,
         "--seed": options.seed,
         "--lines": options.lines,
+        "--notification-seconds": options.notification_seconds,
         "--api-key": SIMULATOR_KEY,
     }
     api, downloads = answers(port, "/healthz"), answers(download_port, "/healthz")
@@ -110,6 +133,17 @@ def simulator(port: int, download_port: int, options: SimulatorOptions, environm
         command=_module("infra.local.virustotal", *(str(word) for pair in arguments.items() for word in pair)),
         environment=environment,
         ready=lambda: api() and downloads(),
+        stop_seconds=1.0,
+    )
+
+
+def secops(port: int, environment: Mapping[str, str]) -> Part:
+    """Return the SecOps simulator."""
+    return Part(
+        name="secops",
+        command=_module("infra.local.secops", "--port", str(port)),
+        environment=environment,
+        ready=answers(port, "/healthz"),
         stop_seconds=1.0,
     )
 

@@ -11,6 +11,8 @@ from infra.local.virustotal.api import FeedsApi
 from infra.local.virustotal.control import Control
 from infra.local.virustotal.download import Downloads
 from infra.local.virustotal.simulator import DEFAULT_KEY, Modes, Settings, Simulator
+from infra.local.virustotal.streams.api import ListsApi
+from infra.local.virustotal.streams.control import ListsControl
 from infra.local.virustotal.web import Answer, Request, Respond, Server, dispatch, json_answer, route
 
 log = logging.getLogger("infra.local.virustotal")
@@ -38,8 +40,10 @@ def responders(settings: Settings) -> tuple[Respond, Respond]:
     simulator = Simulator(settings)
     downloads = Downloads(simulator)
     health = [route("GET", "/healthz", _healthy)]
-    # Further parts of the API put their routes beside those of the feeds.
-    api = [*health, *Control(simulator).routes(), *FeedsApi(simulator, downloads).routes()]
+    lists = ListsApi(simulator, settings.notification_seconds)
+    simulator.resets.append(lists.reset)
+    control = [*Control(simulator).routes(), *ListsControl(lists).routes()]
+    api = [*health, *control, *FeedsApi(simulator, downloads).routes(), *lists.routes()]
     return dispatch(api, _unknown), dispatch([*health, *downloads.routes()], _unknown)
 
 
@@ -56,6 +60,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         seed=options.seed,
         lines=options.lines,
         api_key=options.api_key,
+        notification_seconds=options.notification_seconds,
         download_url=f"http://127.0.0.1:{options.download_port}",
         modes=Modes(direct=options.direct, ranges=not options.no_ranges),
     )
@@ -70,6 +75,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--api-key", default=DEFAULT_KEY, help=f"the key to accept (default: {DEFAULT_KEY})")
     parser.add_argument("--direct", action="store_true", help="answer 200 with the body, not 302")
     parser.add_argument("--no-ranges", action="store_true", help="ignore Range on the download port")
+    parser.add_argument(
+        "--notification-seconds", type=int, default=60, help="seconds between two of ioc_stream; 0: none by itself"
+    )
     parser.add_argument("--log-level", default="INFO", help="of the log on stderr (default: INFO)")
     return parser.parse_args(arguments)
 

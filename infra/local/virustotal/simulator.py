@@ -1,5 +1,6 @@
 """What both ports share: the settings of a run, and everything that the control endpoint can change."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -35,6 +36,7 @@ class Settings:
     seed: str = "1"
     lines: int = 60
     api_key: str = DEFAULT_KEY
+    notification_seconds: int = 60
     download_url: str = "http://127.0.0.1:0"
     modes: Modes = field(default_factory=Modes)
 
@@ -49,6 +51,8 @@ class Simulator:
         self.stats = Stats()
         self.tickets = Tickets()
         self.body = lru_cache(_BODIES_KEPT)(self._body)
+        # Parts of the API with a state of their own put what brings it back here.
+        self.resets: list[Callable[[], None]] = []
         self.reset()
 
     def reset(self) -> None:
@@ -59,6 +63,8 @@ class Simulator:
         self.keys = frozenset({self.settings.api_key})
         self.modes = self.settings.modes
         self.given: dict[tuple[str, str], bytes] = {}
+        for reset in self.resets:
+            reset()
 
     def text(self, feed: str, minute: str, rules: tuple[Rule, ...]) -> bytes:
         """Return the decompressed lines of a minute as these body faults leave them."""

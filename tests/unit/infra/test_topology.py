@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from infra.topology import parse_topology, read_topology
-from shared.messages import FEED_MINUTES, MINUTES_LANDED, dead_letter_topic
+from shared.messages import FEED_MINUTES, IOC_PAGES, MINUTES_LANDED, dead_letter_topic
 from shared.outcomes import Misconfigured
 
 Change = Callable[[dict[str, Any]], object]
@@ -32,7 +32,7 @@ def refusal(change: Change) -> list[str]:
 
 def test_cloud_values_are_those_of_the_design() -> None:
     """Pushes have 600 s, backoff runs from 10 to 600 s over 100 attempts, and messages are kept for 7 days."""
-    for name in ("downloader", "loader"):
+    for name in ("downloader", "loader", "secops-import"):
         one = read_topology().subscriptions[name]
         assert one.backoff
         assert one.dead_letter
@@ -43,11 +43,11 @@ def test_cloud_values_are_those_of_the_design() -> None:
 
 def test_topics_are_those_of_the_messages_and_their_dead_letters() -> None:
     """Every topic that the code publishes to exists."""
-    topics = {FEED_MINUTES, MINUTES_LANDED}
+    topics = {FEED_MINUTES, MINUTES_LANDED, IOC_PAGES}
     assert set(read_topology().topics) == topics | {dead_letter_topic(topic) for topic in topics}
 
 
-@pytest.mark.parametrize("dead", ["feed-minutes-dead", "minutes-landed-dead"])
+@pytest.mark.parametrize("dead", ["feed-minutes-dead", "minutes-landed-dead", "ioc-pages-dead"])
 def test_dead_letters_are_kept_and_recorded(dead: str) -> None:
     """One subscription keeps dead letters 31 days for the operator, another retries the ledger without end."""
     subscriptions = read_topology().subscriptions

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.machine import find_emulator, locate_source, require_local_extra
+from infra.local.machine import PUBSUB_VARIABLE, find_emulator, locate_source, require_local_extra
 from infra.local.parts import SIMULATOR_KEY, SimulatorOptions, clean_environment
-from infra.local.plan import Plan, plan_mesh
+from infra.local.plan import CUSTOMER, Plan, plan_mesh
 from infra.local.ports import free_ports
 from infra.local.state import StateFolder
 from infra.topology import Topology, read_topology
@@ -29,6 +29,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "bin" / "gcloud").symlink_to(sdk / "bin" / "gcloud")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.delenv(PUBSUB_VARIABLE, raising=False)
     return tmp_path
 
 
@@ -50,8 +51,8 @@ def test_plan_holds_every_part_of_the_topology(machine: Path) -> None:
     """Emulators and simulator come first, then the services; the scheduler calls what the topology says."""
     found = plan(machine / "state")
     assert [part.name for part in found.first] == [
-        *("pubsub", "storage", "bigquery", "virustotal"),
-        *("planner", "downloader", "loader", "loader-dead", "merger"),
+        *("pubsub", "storage", "bigquery", "virustotal", "secops"),
+        *("planner", "downloader", "loader", "loader-dead", "merger", "secops-poll", "secops-import"),
     ]
     assert found.scheduler
     assert f'"url": "{found.endpoints.services["planner"]}/sweep"' in found.scheduler.command[-1]
@@ -85,6 +86,24 @@ def test_real_source_takes_the_simulators_place(machine: Path, settings: dict[st
     assert environment.get("VT_API_URL") == url
 
 
+def test_services_forward_to_the_simulated_secops(machine: Path) -> None:
+    """The forwarder is on, and finds the simulator where the endpoints say."""
+    found = plan(machine / "state")
+    environment = found.part("secops-import").environment
+    assert environment["SECOPS_API_URL"] == found.endpoints.secops
+    assert environment["CHRONICLE_CUSTOMER_ID"] == CUSTOMER
+    assert str(found.endpoints.secops).endswith(found.part("secops").command[-1])
+
+
+def test_another_secops_takes_the_simulators_place(machine: Path) -> None:
+    """With an address of the caller's, that server is posted to and nothing pretends to be it."""
+    found = plan(machine / "state", {"SECOPS_API_URL": "http://secops.example", "CHRONICLE_CUSTOMER_ID": "abc"})
+    assert "secops" not in [part.name for part in found.first]
+    environment = found.part("secops-import").environment
+    assert environment["SECOPS_API_URL"] == found.endpoints.secops == "http://secops.example"
+    assert environment["CHRONICLE_CUSTOMER_ID"] == "abc"
+
+
 def test_threads_of_a_service_are_its_concurrency(machine: Path) -> None:
     """A service takes as many requests at once as one Cloud Run instance would."""
     environment = plan(machine / "state").part("merger").environment
@@ -114,10 +133,32 @@ def test_proxy_is_inherited_only_to_reach_the_real_source() -> None:
     assert (found["HTTPS_PROXY"], found["NO_PROXY"]) == ("http://proxy", "127.0.0.1,localhost")
 
 
-def test_missing_java_is_one_clear_line(machine: Path) -> None:
+def test_missing_java_is_one_clear_line_for_those_who_want_the_emulator(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The line says what is missing, where it was looked for, and how to get it."""
     (machine / "bin" / "java").unlink()
+    monkeypatch.setenv(PUBSUB_VARIABLE, "emulator")
     with pytest.raises(Misconfigured, match=r"^the Pub/Sub emulator needs Java .* none in the PATH; install one.*$"):
+        plan(machine / "state")
+
+
+def test_pubsub_is_the_emulator_where_it_is_installed(machine: Path) -> None:
+    """With Java and the Google Cloud CLI auto means the emulator, which has no control; without Java the embedded."""
+    official = plan(machine / "state")
+    assert ("-jar" in official.part("pubsub").command, official.endpoints.pubsub_control) == (True, None)
+    (machine / "bin" / "java").unlink()
+    embedded = plan(machine / "state")
+    assert "infra.local.pubsub_server" in embedded.part("pubsub").command
+    assert embedded.endpoints.pubsub_control
+
+
+def test_wrong_pubsub_in_the_environment_is_one_clear_line(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line names the variable and what it may be."""
+    monkeypatch.setenv(PUBSUB_VARIABLE, "kafka")
+    with pytest.raises(
+        Misconfigured, match=r"^GTI_MESH_PUBSUB is 'kafka'; it must be one of auto, emulator, embedded$"
+    ):
         plan(machine / "state")
 
 

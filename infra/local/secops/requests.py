@@ -1,0 +1,95 @@
+"""What logs:import accepts, checked as documented (google/cloud/chronicle/v1beta/ingestion.proto)."""
+
+import base64
+import binascii
+from typing import Annotated
+
+from pydantic import (
+    AliasChoices,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+_RESOURCE = r"^projects/[^/]+/locations/[^/]+/instances/[^/]+/forwarders/[^/]+$"
+
+
+class BadImportError(ValueError):
+    """A request that is refused; the text says why."""
+
+
+def _decoded(value: object) -> bytes:
+    if not isinstance(value, str):
+        raise ValueError("data must be a base64 string")
+    try:
+        return base64.b64decode(value, validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"data is not base64: {error}") from None
+
+
+def _written(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("a time must be a string in RFC 3339")
+    return value
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_written)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Label(_Part):
+    """The value of a label."""
+
+    value: str
+    rbac_enabled: bool = Field(default=False, validation_alias=AliasChoices("rbac_enabled", "rbacEnabled"))
+
+
+class Log(_Part):
+    """One raw log."""
+
+    data: Annotated[bytes, BeforeValidator(_decoded), Field(min_length=1)]
+    log_entry_time: Time = Field(validation_alias=AliasChoices("log_entry_time", "logEntryTime"))
+    collection_time: Time = Field(validation_alias=AliasChoices("collection_time", "collectionTime"))
+    environment_namespace: str = Field(
+        "", validation_alias=AliasChoices("environment_namespace", "environmentNamespace")
+    )
+    labels: dict[str, Label] = {}
+    additionals: dict[str, object] = {}
+
+    @model_validator(mode="after")
+    def _collected_after_the_event(self) -> "Log":
+        if self.collection_time <= self.log_entry_time:
+            raise ValueError("collection_time must be after log_entry_time")
+        return self
+
+
+class Source(_Part):
+    """The logs and where they come from."""
+
+    logs: Annotated[tuple[Log, ...], Field(min_length=1)]
+    forwarder: Annotated[str, Field(pattern=_RESOURCE)] | None = None
+    source_filename: str = Field("", validation_alias=AliasChoices("source_filename", "sourceFilename"))
+
+
+class Import(_Part):
+    """The body of logs:import."""
+
+    inline_source: Source = Field(validation_alias=AliasChoices("inline_source", "inlineSource"))
+    hint: str = ""
+
+
+def read_import(body: bytes) -> tuple[Log, ...]:
+    """Return the logs of a request; raise BadImportError with the first problem."""
+    try:
+        return Import.model_validate_json(body).inline_source.logs
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise BadImportError(f'Invalid value at "{place}": {first["msg"]}') from None

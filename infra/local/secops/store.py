@@ -1,0 +1,163 @@
+"""What the simulator accepted: every log's key is counted, and the newest logs are kept whole."""
+
+import hashlib
+import json
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from threading import Lock
+
+from pydantic import BaseModel, ConfigDict
+
+from infra.local.secops.requests import Log
+
+
+class LogTypeReport(BaseModel):
+    """One log type: requests that were accepted, logs, how many of these were there already, and sizes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    accepted: int = 0
+    logs: int = 0
+    distinct: int = 0
+    duplicates: int = 0
+    bytes: int = 0
+    largest_request: int = 0
+    most_logs: int = 0
+    repeated_bodies: int = 0
+
+
+class Report(BaseModel):
+    """Everything since the start or the last reset: answers by status (0: none), and every log type."""
+
+    model_config = ConfigDict(frozen=True)
+
+    requests: dict[int, int]
+    log_types: dict[str, LogTypeReport]
+
+    @property
+    def request_count(self) -> int:
+        """How many requests there were."""
+        return sum(self.requests.values())
+
+    def log_type(self, name: str) -> LogTypeReport:
+        """Return the figures of a log type."""
+        return self.log_types.get(name, LogTypeReport())
+
+
+class Kept(BaseModel):
+    """One log as it was accepted."""
+
+    model_config = ConfigDict(frozen=True)
+
+    log_type: str
+    data: str
+    log_entry_time: str
+    collection_time: str
+    environment_namespace: str
+    labels: dict[str, str]
+
+
+class Store:
+    """Counts and keeps."""
+
+    def __init__(self, keep: int) -> None:
+        self._lock = Lock()
+        self._keep = keep
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._keys: dict[str, Counter[str]] = {}
+            self._bodies: dict[str, Counter[str]] = {}
+            self._figures: dict[str, LogTypeReport] = {}
+            self._statuses: Counter[int] = Counter()
+            self._kept: deque[tuple[str, Log]] = deque(maxlen=self._keep)
+
+    def count(self, status: int) -> None:
+        """Count one answer; 0 is none."""
+        with self._lock:
+            self._statuses[status] += 1
+
+    def accept(self, log_type: str, logs: Sequence[Log], body: bytes) -> None:
+        """Keep the logs of one request."""
+        keys = [_key(log.data) for log in logs]
+        digest = hashlib.sha256(body).hexdigest()
+        with self._lock:
+            self._kept.extend((log_type, log) for log in logs)
+            seen = self._keys.setdefault(log_type, Counter())
+            seen.update(keys)
+            bodies = self._bodies.setdefault(log_type, Counter())
+            bodies[digest] += 1
+            before = self._figures.get(log_type, LogTypeReport())
+            self._figures[log_type] = LogTypeReport(
+                accepted=before.accepted + 1,
+                logs=before.logs + len(logs),
+                distinct=len(seen),
+                duplicates=before.logs + len(logs) - len(seen),
+                bytes=before.bytes + len(body),
+                largest_request=max(before.largest_request, len(body)),
+                most_logs=max(before.most_logs, len(logs)),
+                repeated_bodies=bodies.total() - len(bodies),
+            )
+
+    def report(self) -> Report:
+        """Return all figures."""
+        with self._lock:
+            return Report(requests=dict(self._statuses), log_types=dict(self._figures))
+
+    def keys(self, log_type: str) -> list[str]:
+        """Return the key of every log of a type, once each."""
+        with self._lock:
+            return sorted(self._keys.get(log_type, ()))
+
+    def logs(self, log_type: str) -> list[Kept]:
+        """Return the newest logs of a type, oldest first."""
+        with self._lock:
+            kept = [log for name, log in self._kept if name == log_type]
+        return [
+            Kept(
+                log_type=log_type,
+                data=log.data.decode(errors="replace"),
+                log_entry_time=log.log_entry_time.isoformat(),
+                collection_time=log.collection_time.isoformat(),
+                environment_namespace=log.environment_namespace,
+                labels={name: label.value for name, label in log.labels.items()},
+            )
+            for log in kept
+        ]
+
+
+def _key(data: bytes) -> str:
+    """Return what tells a log from others: the notification's id, or else a digest of the whole log."""
+    try:
+        return str(json.loads(data)["context_attributes"]["notification_id"])
+    except (ValueError, LookupError, TypeError):
+        return hashlib.sha256(data).hexdigest()
+
+
+class Burst:
+    """The burst limit: so many bytes within a rolling window."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = Lock()
+        self.set(None, 300.0)
+
+    def set(self, limit: int | None, seconds: float) -> None:
+        """Allow this many bytes in this many seconds; None allows everything."""
+        with self._lock:
+            self._limit, self._seconds = limit, seconds
+            self._taken: deque[tuple[float, int]] = deque()
+
+    def take(self, size: int) -> bool:
+        """Take up room for a request; return False when there is none left in the window."""
+        now = self._clock()
+        with self._lock:
+            while self._taken and self._taken[0][0] <= now - self._seconds:
+                self._taken.popleft()
+            if self._limit is not None and sum(taken for _, taken in self._taken) + size > self._limit:
+                return False
+            self._taken.append((now, size))
+            return True
