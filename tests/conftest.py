@@ -14,30 +14,26 @@ from tests.simulator import Running, end, start
 
 
 @pytest.fixture(scope="session")
-def java_and_emulator() -> None:
-    """Skip where Java or the Pub/Sub emulator is not installed."""
-    _skip_without_emulator()
-
-
-@pytest.fixture(scope="session")
-def emulators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:
-    """Pub/Sub, Cloud Storage with the landing bucket, and BigQuery; no topic, no dataset, no service.
-
-    All tests of a session share them: each takes topics, datasets and object prefixes of its own.
-    """
-    _skip_without_emulator()
-    nothing = Topology(services={}, topics={}, subscriptions={}, schedules={})
-    with LocalMesh(state=tmp_path_factory.mktemp("emulators"), topology=nothing, schedules=False) as mesh:
-        yield mesh.endpoints
-        mesh.check()
-
-
-def _skip_without_emulator() -> None:
+def official_emulator() -> None:
+    """Skip where Java or the Pub/Sub emulator of the Google Cloud CLI is not installed."""
     try:
         find_java(os.environ)
         find_emulator(os.environ)
     except Misconfigured as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def emulators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:
+    """Pub/Sub (GTI_MESH_PUBSUB says which), Cloud Storage with the landing bucket, and BigQuery.
+
+    There is no topic, no dataset and no service. All tests of a session share them: each takes
+    topics, datasets and object prefixes of its own.
+    """
+    nothing = Topology(services={}, topics={}, subscriptions={}, schedules={})
+    with LocalMesh(state=tmp_path_factory.mktemp("emulators"), topology=nothing, schedules=False) as mesh:
+        yield mesh.endpoints
+        mesh.check()
 
 
 @pytest.fixture(scope="session")

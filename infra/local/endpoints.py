@@ -20,6 +20,7 @@ class Endpoints(BaseModel):
     bucket: str
     dataset: str
     pubsub: str
+    pubsub_control: str | None = None
     storage: str
     bigquery: str
     virustotal: str | None = None

@@ -3,6 +3,7 @@
 import importlib.util
 import shutil
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from importlib import resources
 from pathlib import Path
 
@@ -15,6 +16,32 @@ _SDK_PLACES = (Path("/usr/lib/google-cloud-sdk"), Path("/usr/share/google-cloud-
 _INSTALL_EMULATOR = (
     "install it with `gcloud components install pubsub-emulator` or the Debian package google-cloud-cli-pubsub-emulator"
 )
+
+
+PUBSUB_VARIABLE = "GTI_MESH_PUBSUB"
+
+
+class PubSub(StrEnum):
+    """Which Pub/Sub a local mesh runs on."""
+
+    AUTO = "auto"
+    EMULATOR = "emulator"
+    EMBEDDED = "embedded"
+
+
+def choose_pubsub(wanted: PubSub | None, environment: Mapping[str, str]) -> PubSub:
+    """Return the Pub/Sub to start: auto, the default, takes the official emulator where it is installed."""
+    name = wanted or environment.get(PUBSUB_VARIABLE, PubSub.AUTO)
+    if name not in list(PubSub):
+        raise Misconfigured(f"{PUBSUB_VARIABLE} is {name!r}; it must be one of {', '.join(PubSub)}")
+    if name != PubSub.AUTO:
+        return PubSub(name)
+    try:
+        find_java(environment)
+        find_emulator(environment)
+    except Misconfigured:
+        return PubSub.EMBEDDED
+    return PubSub.EMULATOR
 
 
 def require_local_extra(modules: Sequence[str] = _EXTRA) -> None:

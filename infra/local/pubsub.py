@@ -1,4 +1,4 @@
-"""The topology's topics and subscriptions, created in the local Pub/Sub."""
+"""The topology's topics and subscriptions, declared in the local Pub/Sub."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,24 +6,31 @@ from datetime import timedelta
 
 import grpc
 from google.api_core import retry as retries
+from google.api_core.exceptions import AlreadyExists
+from google.protobuf.field_mask_pb2 import FieldMask  # type: ignore[import-untyped]
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
-from google.pubsub_v1.types import DeadLetterPolicy, ExpirationPolicy, PushConfig
+from google.pubsub_v1.types import DeadLetterPolicy, ExpirationPolicy, PushConfig, RetryPolicy
 from google.pubsub_v1.types import Subscription as SubscriptionMessage
 from google.pubsub_v1.types import Topic as TopicMessage
 
 from infra.local.endpoints import Endpoints
 from infra.topology import Subscription, Topology
 
-# The emulator still refuses more than seven days, which Pub/Sub itself no longer does; it forgets all when it stops.
+# The official emulator still refuses more than seven days, which Pub/Sub itself no longer does.
 _EMULATOR_RETENTION_SECONDS = 7 * 24 * 60 * 60
+# What may differ when a mesh is started again: the services' ports, and whatever the topology says now.
+_DECLARED = (
+    *("push_config", "ack_deadline_seconds", "message_retention_duration"),
+    *("retry_policy", "dead_letter_policy"),
+)
 _TIMEOUT_SECONDS = 5.0
 _RETRY = retries.Retry(predicate=retries.if_transient_error, initial=0.1, maximum=1.0, timeout=10.0)
 
 
 def create_topics(topology: Topology, endpoints: Endpoints) -> None:
-    """Create every topic; the emulator forgets them when it stops, so none exists yet."""
+    """Create every topic, or have it as declared where it exists: the official emulator forgets, the embedded keeps."""
     with _channel(endpoints) as channel:
         publisher = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
         for name, topic in topology.topics.items():
@@ -31,34 +38,51 @@ def create_topics(topology: Topology, endpoints: Endpoints) -> None:
                 name=_topic_path(endpoints, name),
                 message_retention_duration=timedelta(seconds=topic.retention_seconds),
             )
-            publisher.create_topic(wanted, timeout=_TIMEOUT_SECONDS, retry=_RETRY)
+            try:
+                publisher.create_topic(wanted, timeout=_TIMEOUT_SECONDS, retry=_RETRY)
+            except AlreadyExists:
+                mask = FieldMask(paths=["message_retention_duration"])
+                publisher.update_topic(topic=wanted, update_mask=mask, timeout=_TIMEOUT_SECONDS, retry=_RETRY)
 
 
 def create_subscriptions(topology: Topology, endpoints: Endpoints) -> None:
-    """Create every subscription, pushing to the services of this mesh."""
+    """Create every subscription, or have it as declared where it exists: pushing to the services of this mesh."""
     with _channel(endpoints) as channel:
         subscriber = SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
         for name, subscription in topology.subscriptions.items():
             wanted = subscription_message(name, subscription, endpoints)
-            subscriber.create_subscription(wanted, timeout=_TIMEOUT_SECONDS, retry=_RETRY)
+            try:
+                subscriber.create_subscription(wanted, timeout=_TIMEOUT_SECONDS, retry=_RETRY)
+            except AlreadyExists:
+                mask = FieldMask(paths=_DECLARED)
+                subscriber.update_subscription(
+                    subscription=wanted, update_mask=mask, timeout=_TIMEOUT_SECONDS, retry=_RETRY
+                )
 
 
 def subscription_message(name: str, one: Subscription, endpoints: Endpoints) -> SubscriptionMessage:
-    """Return a declared subscription as the emulator's API wants it.
+    """Return a declared subscription, without what the official emulator gets wrong if that is what runs.
 
-    The backoff is left out: under any retry policy the emulator (0.8.20) forgets some of the messages that were
-    nacked twice (of 16, up to 12). Without one it delivers again after a second, and keeps every message.
+    Under any retry policy the emulator (0.8.20) forgets some of the messages that were nacked twice (of 16, up to 12).
+    Without one it delivers again after a second, and keeps every message.
     """
+    embedded = endpoints.pubsub_control is not None
+    retention = one.retention_seconds if embedded else min(one.retention_seconds, _EMULATOR_RETENTION_SECONDS)
     message = SubscriptionMessage(
         name=f"projects/{endpoints.project}/subscriptions/{name}",
         topic=_topic_path(endpoints, one.topic),
         ack_deadline_seconds=one.ack_deadline_seconds,
-        message_retention_duration=timedelta(seconds=min(one.retention_seconds, _EMULATOR_RETENTION_SECONDS)),
+        message_retention_duration=timedelta(seconds=retention),
         # A policy without ttl means: never.
         expiration_policy=ExpirationPolicy(),
     )
     if one.push:
         message.push_config = PushConfig(push_endpoint=endpoints.services[one.push.service] + one.push.path)
+    if one.backoff and embedded:
+        message.retry_policy = RetryPolicy(
+            minimum_backoff=timedelta(seconds=one.backoff.minimum_seconds),
+            maximum_backoff=timedelta(seconds=one.backoff.maximum_seconds),
+        )
     if one.dead_letter:
         message.dead_letter_policy = DeadLetterPolicy(
             dead_letter_topic=_topic_path(endpoints, one.dead_letter.topic),

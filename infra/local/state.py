@@ -36,6 +36,11 @@ class StateFolder:
         return self.path / "warehouse"
 
     @property
+    def pubsub(self) -> Path:
+        """The backlog of the embedded Pub/Sub."""
+        return self.path / "pubsub"
+
+    @property
     def home(self) -> Path:
         """The HOME of every process, so that nothing of the user's own configuration or credentials is read."""
         return self.path / "home"
@@ -86,8 +91,8 @@ class StateFolder:
 
     def _prepare(self, *, fresh: bool) -> None:
         self.endpoints.unlink(missing_ok=True)
-        gone = [self.logs, self.home, *([self.storage, self.warehouse] if fresh else [])]
+        gone = [self.logs, self.home, *([self.storage, self.warehouse, self.pubsub] if fresh else [])]
         for folder in gone:
             shutil.rmtree(folder, ignore_errors=True)
-        for folder in (self.logs, self.home, self.storage, self.warehouse):
+        for folder in (self.logs, self.home, self.storage, self.warehouse, self.pubsub):
             folder.mkdir(exist_ok=True)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from infra.local.machine import PUBSUB_VARIABLE, PubSub
 from services.console.operate import dead_app, gaps, status
 from shared.minutes import parse_minute
 from shared.outcomes import MeshError
@@ -27,6 +28,15 @@ app.add_typer(dead_app, name="dead")
 State = Annotated[
     Path | None,
     typer.Option("--state", help="State folder of a local mesh; by default the one that `up` uses, else the cloud."),
+]
+
+
+LocalPubSub = Annotated[
+    PubSub,
+    typer.Option(
+        envvar=PUBSUB_VARIABLE,
+        help="The official emulator, the embedded server, or the emulator if it is installed.",
+    ),
 ]
 
 
@@ -49,11 +59,14 @@ def demo(
     seed: Annotated[int, typer.Option(help="Seed of the simulated packages.")] = 7,
     state: Annotated[Path, typer.Option(help="State folder; made empty first.")] = Path(".gti-mesh/demo"),
     report: Annotated[Path | None, typer.Option(help="Write the accounts to this file as JSON.")] = None,
+    pubsub: LocalPubSub = PubSub.AUTO,
 ) -> None:
     """Run the whole mesh once on this machine, through a scripted bad day, and balance the accounts."""
     from services.console.demo.run import DemoOptions, run_demo
 
-    options = DemoOptions(minutes=minutes, feeds=feeds, lines=lines, seed=seed, state=state, report=report)
+    options = DemoOptions(
+        minutes=minutes, feeds=feeds, lines=lines, seed=seed, state=state, report=report, pubsub=pubsub
+    )
     raise typer.Exit(0 if run_demo(options, _console()) else 1)
 
 
@@ -62,6 +75,7 @@ def up(
     state: Annotated[Path, typer.Option(help="State folder; kept between runs.")] = Path(".gti-mesh/up"),
     lines: Annotated[int, typer.Option(min=0, help="Lines in each simulated package.")] = 60,
     seed: Annotated[int, typer.Option(help="Seed of the simulated packages.")] = 7,
+    pubsub: LocalPubSub = PubSub.AUTO,
 ) -> None:
     """Keep the mesh running on this machine, with its schedules, until Ctrl-C.
 
@@ -70,7 +84,7 @@ def up(
     """
     from services.console.up import run_up
 
-    run_up(state, lines=lines, seed=seed, console=_console())
+    run_up(state, lines=lines, seed=seed, pubsub=pubsub, console=_console())
 
 
 @app.command()

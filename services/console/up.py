@@ -8,6 +8,7 @@ from dotenv import dotenv_values
 from rich.console import Console
 
 from infra.local.endpoints import Endpoints
+from infra.local.machine import PubSub
 from infra.local.mesh import LocalMesh
 from infra.local.parts import SimulatorOptions
 from infra.topology import read_topology
@@ -42,6 +43,7 @@ def local_stack(
     on_progress: Callable[[str], None],
     schedules: bool,
     fresh: bool,
+    pubsub: PubSub,
 ) -> LocalMesh:
     """Return the mesh of the project's topology on this machine, provisioned when it is entered."""
 
@@ -55,12 +57,13 @@ def local_stack(
         simulator=simulator,
         schedules=schedules,
         fresh=fresh,
+        pubsub=pubsub,
         provision=provision,
         on_progress=on_progress,
     )
 
 
-def run_up(state: Path, *, lines: int, seed: int, console: Console) -> None:
+def run_up(state: Path, *, lines: int, seed: int, pubsub: PubSub, console: Console) -> None:
     """Run the mesh until Ctrl-C; raise MeshError when a part ends by itself."""
     settings = caller_settings()
     stack = local_stack(
@@ -70,6 +73,7 @@ def run_up(state: Path, *, lines: int, seed: int, console: Console) -> None:
         on_progress=lambda text: console.print(f"  {text}"),
         schedules=True,
         fresh=False,
+        pubsub=pubsub,
     )
     console.print(f"starting the mesh in {state}")
     with stack as mesh:

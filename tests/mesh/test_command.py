@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from infra.local.endpoints import Endpoints, read_endpoints
+from infra.local.machine import PUBSUB_VARIABLE
 from shared.minutes import last_due
 from tests.mesh.whole import warehouse
 from tests.waiting import wait_until
@@ -21,7 +22,7 @@ COMMAND = (str(Path(sys.executable).with_name("gti-mesh")),)
 
 def run(*arguments: str, folder: Path, seconds: float = 150, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command in a folder of its own, with an environment that knows no cloud."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", PUBSUB_VARIABLE) if name in os.environ}
     return subprocess.run(  # noqa: S603
         [*COMMAND, *arguments],
         cwd=folder,
@@ -33,7 +34,6 @@ def run(*arguments: str, folder: Path, seconds: float = 150, **environment: str)
     )
 
 
-@pytest.mark.usefixtures("java_and_emulator")
 def test_the_demo_balances_and_says_so(tmp_path: Path) -> None:
     """Exit 0, a report whose figures fit together, and one dead letter with its reason."""
     done = run("demo", "--minutes", "9", "--lines", "4", "--report", "out/report.json", folder=tmp_path)
@@ -69,7 +69,6 @@ def up(tmp_path: Path) -> Iterator[tuple[Endpoints, "subprocess.Popen[bytes]"]]:
         process.wait(timeout=30)
 
 
-@pytest.mark.usefixtures("java_and_emulator")
 def test_up_serves_the_other_commands(tmp_path: Path, up: tuple[Endpoints, "subprocess.Popen[bytes]"]) -> None:
     """Replay finds the running mesh, follows to merged, and the second replay changes no row; Ctrl-C ends it."""
     endpoints, process = up
@@ -116,11 +115,11 @@ def test_a_mistake_is_one_clear_line(tmp_path: Path, arguments: list[str], reaso
     assert "Traceback" not in done.stderr
 
 
-def test_a_machine_without_java_is_told_what_to_install(tmp_path: Path) -> None:
-    """One line that says what is missing and how to get it."""
+def test_whoever_wants_the_official_emulator_is_told_what_to_install(tmp_path: Path) -> None:
+    """Without Java one line says what is missing and how to get it."""
     empty = tmp_path / "bin"
     empty.mkdir()
-    done = run("demo", "--minutes", "1", folder=tmp_path, PATH=str(empty))
+    done = run("demo", "--minutes", "1", "--pubsub", "emulator", folder=tmp_path, PATH=str(empty))
     assert done.returncode == 1
     assert "Java" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1

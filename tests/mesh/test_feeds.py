@@ -13,8 +13,6 @@ from tests.mesh.test_command import run
 from tests.mesh.whole import Whole, provision_feeds
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.usefixtures("java_and_emulator")
-
 FEEDS = ("domains", "files", "urls", "ip_addresses", "file_behaviours")
 FORBIDDEN = "urls"
 LICENSED = [feed for feed in FEEDS if feed != FORBIDDEN]

@@ -1,11 +1,9 @@
 """The local mesh as real processes, with stand-ins for the services."""
 
-import base64
 import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -17,9 +15,9 @@ from infra.local.parts import SIMULATOR_KEY, SimulatorOptions
 from infra.local.process import PartFailed
 from shared.outcomes import Misconfigured
 from tests.mesh.stand_ins import recorded, stand_in_topology
+from tests.pubsub import kept
+from tests.pubsub import publish as publish_to
 from tests.waiting import wait_until
-
-pytestmark = pytest.mark.usefixtures("java_and_emulator")
 
 
 @pytest.fixture(scope="module")
@@ -50,26 +48,8 @@ def mesh(folder: Path, record: Path) -> Iterator[LocalMesh]:
 
 
 def publish(mesh: LocalMesh, topic: str, body: str) -> None:
-    """Publish as any program without Google's client could."""
-    at = mesh.endpoints
-    answer = requests.post(
-        f"http://{at.pubsub}/v1/projects/{at.project}/topics/{topic}:publish",
-        json={"messages": [{"data": base64.b64encode(body.encode()).decode(), "attributes": {"feed": "domains"}}]},
-        timeout=5,
-    )
-    answer.raise_for_status()
-
-
-def pull(mesh: LocalMesh, subscription: str) -> list[dict[str, Any]]:
-    """Return what a subscription keeps, without acknowledging it."""
-    at = mesh.endpoints
-    answer = requests.post(
-        f"http://{at.pubsub}/v1/projects/{at.project}/subscriptions/{subscription}:pull",
-        json={"maxMessages": 10, "returnImmediately": True},
-        timeout=5,
-    )
-    messages: list[dict[str, Any]] = answer.json().get("receivedMessages", [])
-    return messages
+    """Publish by hand."""
+    publish_to(mesh.endpoints, topic, body.encode(), feed="domains")
 
 
 def test_endpoints_file_tells_other_programs_where_everything_is(mesh: LocalMesh, folder: Path) -> None:
@@ -114,7 +94,9 @@ def test_spent_attempts_reach_the_ledger_and_are_kept(mesh: LocalMesh, record: P
     wait_until(lambda: bool(recorded(record, "loader-dead")), 30, "the dead letter at loader-dead")
     assert recorded(record, "loader-dead")[0]["body"] == "fail in loader"
     assert len(recorded(record, "loader")) == 5
-    wait_until(lambda: bool(pull(mesh, "minutes-landed-dead")), 10, "the dead letter in the keeping subscription")
+    wait_until(
+        lambda: bool(kept(mesh.endpoints, "minutes-landed-dead")), 10, "the dead letter in the keeping subscription"
+    )
 
 
 def test_service_answers_a_plain_post(mesh: LocalMesh, record: Path) -> None:
@@ -160,7 +142,7 @@ def test_part_can_be_killed_and_started_again(mesh: LocalMesh, record: Path) -> 
 
 
 def test_pubsub_started_again_has_its_topics_and_subscriptions(mesh: LocalMesh, record: Path) -> None:
-    """The emulator forgets everything when it ends, so the topology is created anew."""
+    """Whatever Pub/Sub forgets when it ends, the topology is declared anew."""
     mesh.stop_part("pubsub")
     mesh.start_part("pubsub")
     publish(mesh, "minutes-landed", "after a restart")

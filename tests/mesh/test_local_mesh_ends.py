@@ -21,8 +21,6 @@ from shared.outcomes import Misconfigured
 from tests.mesh.stand_ins import stand_in_topology
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.usefixtures("java_and_emulator")
-
 EMULATORS = Topology(services={}, topics={}, subscriptions={}, schedules={})
 ROOT = Path(__file__).parents[2]
 

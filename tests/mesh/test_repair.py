@@ -13,8 +13,6 @@ from shared.minutes import manifest_name
 from tests.mesh.whole import Whole, provision_feeds
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.usefixtures("java_and_emulator")
-
 # The sweep begins ten minutes past due; of 14 minutes at least three are old enough.
 PLANNED = 14
 
@@ -47,17 +45,19 @@ def plan(whole: Whole) -> list[datetime]:
     return [last - timedelta(minutes=back) for back in reversed(range(PLANNED))]
 
 
-def lose_backlog(whole: Whole) -> None:
+def lose_backlog(whole: Whole, state: Path) -> None:
     """Kill Pub/Sub and start it again, empty."""
     whole.mesh.kill("pubsub")
+    for file in (state / "pubsub").iterdir():
+        file.unlink()
     whole.mesh.start_part("pubsub")
 
 
-def test_a_lost_backlog_of_requests_is_asked_for_again(whole: Whole) -> None:
+def test_a_lost_backlog_of_requests_is_asked_for_again(whole: Whole, state: Path) -> None:
     """Pub/Sub dies with every request in it; one sweep later the minutes past due are on their way."""
     whole.control.set_faults({"kind": "unavailable"})
     minutes = plan(whole)
-    lose_backlog(whole)
+    lose_backlog(whole, state)
     whole.control.clear_faults()
     swept = whole.call("planner", "/sweep")["domains"]
     assert swept["asked"] >= PLANNED - 11
@@ -75,7 +75,7 @@ def test_landings_that_were_never_loaded_are_loaded(whole: Whole, state: Path) -
     landed = [bucket / manifest_name("domains", minute) for minute in minutes]
     wait_until(lambda: all(file.exists() for file in landed), 60, "every manifest")
     downloads = whole.control.stats().download_count
-    lose_backlog(whole)
+    lose_backlog(whole, state)
     whole.mesh.start_part("loader")
     swept = whole.call("planner", "/sweep")["domains"]
     whole.wait_for(minutes[: swept["asked"]], "loaded")

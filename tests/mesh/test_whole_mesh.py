@@ -16,8 +16,6 @@ from shared.minutes import format_minute
 from tests.mesh.whole import Whole, due_minutes, provision_feeds
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.usefixtures("java_and_emulator")
-
 # Each test takes minutes of its own, so that they share one mesh.
 ONE_HOUR = timedelta(hours=1)
 

@@ -1,6 +1,5 @@
 """The whole mesh for tests: real processes, real emulators, and a way to look at what they did."""
 
-import base64
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from shared.feeds.definition import find_feed
 from shared.gcp.storage import storage_client
 from shared.minutes import format_minute, last_due
 from shared.warehouse.provision import provision
+from tests.pubsub import publish
 from tests.waiting import wait_until
 
 _PATIENCE = 90.0
@@ -73,12 +73,9 @@ class Whole:
         return result
 
     def publish(self, topic: str, body: object, **attributes: str) -> None:
-        """Publish as any program without Google's client could."""
+        """Publish by hand."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        message = {"data": base64.b64encode(data).decode(), "attributes": attributes}
-        path = f"projects/{self.endpoints.project}/topics/{topic}:publish"
-        answer = requests.post(f"http://{self.endpoints.pubsub}/v1/{path}", json={"messages": [message]}, timeout=10)
-        answer.raise_for_status()
+        publish(self.endpoints, topic, data, **attributes)
 
     def ask(self, minutes: Iterable[datetime], *, force: bool = False) -> None:
         """Publish requests for minutes of the domain feed by hand."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from infra.local.machine import PubSub
 from infra.local.mesh import LocalMesh
 from infra.local.parts import SimulatorOptions
 from infra.local.virustotal.client import SimulatorControl
@@ -40,6 +41,7 @@ class DemoOptions:
     seed: int
     state: Path
     report: Path | None
+    pubsub: PubSub
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ def run_demo(options: DemoOptions, console: Console) -> bool:
         on_progress=lambda _: None,
         schedules=False,
         fresh=True,
+        pubsub=options.pubsub,
     )
     console.print(f"[bold]gti-mesh demo[/]: starting emulators, simulator and services in {options.state}")
     with stack as running:
