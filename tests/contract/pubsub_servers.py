@@ -1,0 +1,96 @@
+"""The two Pub/Sub servers of a local mesh, and topics of a test's own on either."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from google.pubsub_v1 import PublisherClient, SubscriberClient
+from google.pubsub_v1.types import PubsubMessage, ReceivedMessage, Subscription
+
+from infra.local import parts
+from infra.local.ports import HOST, free_ports
+from infra.local.process import Part
+from infra.local.state import StateFolder
+from tests.pubsub import clients, pull_now, running
+from tests.waiting import wait_until
+
+_TIMEOUT = 10.0
+
+
+def embedded(folder: Path, ports: list[int]) -> Part:
+    """Return the embedded server."""
+    state = StateFolder(folder)
+    state.pubsub.mkdir(exist_ok=True)
+    return parts.embedded_pubsub(ports[0], ports[1], state, parts.clean_environment(state, os.environ))
+
+
+@dataclass(frozen=True)
+class PubSub:
+    """A running server, through Google's own clients."""
+
+    publisher: PublisherClient
+    subscriber: SubscriberClient
+    address: str
+    control: str
+
+    def topic(self, **options: object) -> str:
+        """Create a topic and return its name."""
+        name = f"projects/contract/topics/topic-{uuid4().hex}"
+        self.publisher.create_topic(request={"name": name, **options}, timeout=_TIMEOUT)
+        return name
+
+    def subscribe(self, topic: str, **options: object) -> str:
+        """Create a subscription and return its name."""
+        name = f"projects/contract/subscriptions/subscription-{uuid4().hex}"
+        self.subscriber.create_subscription(Subscription(name=name, topic=topic, **options), timeout=_TIMEOUT)
+        return name
+
+    def publish(self, topic: str, *texts: str, ordering_key: str = "", **attributes: str) -> list[str]:
+        """Publish messages in one request and return their ids."""
+        messages = [
+            PubsubMessage(data=text.encode(), attributes=attributes, ordering_key=ordering_key) for text in texts
+        ]
+        return list(self.publisher.publish(topic=topic, messages=messages, timeout=_TIMEOUT).message_ids)
+
+    def pull(self, subscription: str, most: int = 1000) -> list[ReceivedMessage]:
+        """Return what can be had now."""
+        return pull_now(self.subscriber, subscription, most)
+
+    def collect(self, subscription: str, count: int) -> list[str]:
+        """Return the bodies of messages in the order of their arrival, once so many have come."""
+        got: list[str] = []
+
+        def enough() -> bool:
+            got.extend(self.texts(subscription))
+            return len(got) >= count
+
+        wait_until(enough, 20, f"{count} messages")
+        return got
+
+    def texts(self, subscription: str) -> list[str]:
+        """Return the bodies of what can be had now, and acknowledge it."""
+        received = self.pull(subscription)
+        if received:
+            ids = [message.ack_id for message in received]
+            self.subscriber.acknowledge(subscription=subscription, ack_ids=ids, timeout=_TIMEOUT)
+        return [message.message.data.decode() for message in received]
+
+
+@contextmanager
+def serving(part: Part, folder: Path, ports: list[int]) -> Iterator[PubSub]:
+    """Run a server and give clients of it."""
+    address = f"{HOST}:{ports[0]}"
+    with running(part, folder), clients(address) as (publisher, subscriber):
+        yield PubSub(publisher, subscriber, address, f"http://{HOST}:{ports[1]}")
+
+
+def start(kind: str, folder: Path) -> tuple[Part, list[int]]:
+    """Return what to run for a kind of server, and its ports."""
+    ports = free_ports(2)
+    if kind == "embedded":
+        return embedded(folder, ports), ports
+    environment = parts.clean_environment(StateFolder(folder), os.environ)
+    return parts.official_pubsub(ports[0], environment), ports
