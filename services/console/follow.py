@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from google.cloud.bigquery import Row
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
@@ -15,7 +16,7 @@ from shared.outcomes import MeshError
 from shared.warehouse.rendering import render
 
 _POLL_SECONDS = 1.0
-_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -39,25 +40,35 @@ class Reached:
         return self.merged + self.ended >= self.due
 
 
-def reached(mesh: Mesh, feed: str, minutes: Collection[datetime], since: datetime = _EVER) -> Reached:
-    """Look up how far minutes have come; only loads since a moment count, so that a replay can be followed."""
+def reached(mesh: Mesh, feed: str, minutes: Collection[datetime], after: datetime = EVER) -> Reached:
+    """Look up how far minutes have come; only what the ledger dates after a moment counts: a replay can be followed."""
+    known = _known(mesh, feed, minutes, after)
+    loaded = [row for row in known if row["loaded"]]
+    return Reached(
+        due=len(minutes),
+        landed=sum(row["landed"] for row in known),
+        loaded=len(loaded),
+        merged=sum(row["merged"] for row in loaded),
+        ended=sum(row["ended"] and not row["loaded"] for row in known),
+    )
+
+
+def latest_event(mesh: Mesh, feed: str, minutes: Collection[datetime]) -> datetime:
+    """Return the ledger's newest time for these minutes: what comes later is dated later, by whichever clock."""
+    return max((row["latest"] for row in _known(mesh, feed, minutes, EVER)), default=EVER)
+
+
+def _known(mesh: Mesh, feed: str, minutes: Collection[datetime], after: datetime) -> list[Row]:
     bounds: dict[str, tuple[str, str | datetime]] = {
         "feed": ("STRING", feed),
         "first_minute": ("TIMESTAMP", min(minutes)),
         "last_minute": ("TIMESTAMP", max(minutes)),
-        "since": ("TIMESTAMP", since),
+        "after": ("TIMESTAMP", after),
     }
     with bigquery_errors():
         rows = run_query(mesh.warehouse, render("services.console/follow.sql", dataset=mesh.dataset), bounds)
-    known = {row["minute"]: row for row in rows if row["minute"] in minutes}
-    loaded = [row for row in known.values() if row["loaded"]]
-    return Reached(
-        due=len(minutes),
-        landed=sum(row["landed"] for row in known.values()),
-        loaded=len(loaded),
-        merged=sum(row["merged"] for row in loaded),
-        ended=sum(row["ended"] and not row["loaded"] for row in known.values()),
-    )
+    wanted = set(minutes)
+    return [row for row in rows if row["minute"] in wanted]
 
 
 class Bars:

@@ -151,16 +151,18 @@ def replay(
 ) -> None:
     """Ask for a range of feed minutes again, both ends included, or for all that is missing."""
     from services.console import replay as work
+    from services.console.follow import latest_event
     from services.console.mesh import find_mesh
 
-    mesh, since = find_mesh(state), datetime.now(UTC)
+    mesh = find_mesh(state)
     minutes = work.wanted_minutes(mesh, feed, first, last, gaps=gaps)
     if len(minutes) > work.MANY and not yes:
         typer.confirm(f"Ask for {len(minutes)} minutes of {feed}?", abort=True)
+    before = latest_event(mesh, feed, minutes) if wait and minutes else None
     work.replay(mesh, feed, minutes, force=force)
     typer.echo(f"asked for {len(minutes)} minutes of {feed}")
-    if wait and minutes:
-        done = work.follow_replay(mesh, feed, minutes, since, _console())
+    if before:
+        done = work.follow_replay(mesh, feed, minutes, before, _console())
         typer.echo(f"{done.merged} merged, {done.ended} absent or dead")
 
 

@@ -1,7 +1,8 @@
 """`gti-mesh replay`: ask for a range of minutes again, and follow them to merged."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
 
 from rich.console import Console
 
@@ -15,8 +16,6 @@ from shared.minutes import minutes_between
 
 # A day of one feed; more is asked for on purpose only.
 MANY = 1440
-# The ledger's times come from other machines' clocks.
-_SKEW = timedelta(seconds=5)
 
 
 def wanted_minutes(
@@ -41,17 +40,15 @@ def replay(mesh: Mesh, feed: str, minutes: Sequence[datetime], *, force: bool = 
     ask(mesh.publisher, feed, minutes, reason="replay", force=force)
 
 
-def follow_replay(mesh: Mesh, feed: str, minutes: Sequence[datetime], since: datetime, console: Console) -> Reached:
+def follow_replay(mesh: Mesh, feed: str, minutes: Sequence[datetime], after: datetime, console: Console) -> Reached:
     """Show a replay's progress until every minute is merged, absent or dead.
 
-    In the cloud the schedule merges; a local mesh is asked to as soon as everything is loaded.
+    In the cloud the schedule merges; a local mesh is asked to whenever everything is loaded.
     """
-
-    def look() -> Reached:
-        return reached(mesh, feed, minutes, since - _SKEW)
-
+    look = {feed: partial(reached, mesh, feed, minutes, after)}
     with bars(console) as stages:
-        if mesh.endpoints:
-            follow({feed: look}, lambda now: now.all_loaded, show=stages.show)
+        while mesh.endpoints:
+            if follow(look, lambda now: now.all_loaded, show=stages.show)[feed].done:
+                break
             trigger(mesh.endpoints, "merger")
-        return follow({feed: look}, lambda now: now.done, show=stages.show)[feed]
+        return follow(look, lambda now: now.done, show=stages.show)[feed]

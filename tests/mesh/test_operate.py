@@ -16,8 +16,6 @@ from tests.mesh.test_command import run
 from tests.mesh.whole import Whole, due_minutes, provision_feeds
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.usefixtures("java_and_emulator")
-
 
 @pytest.fixture(scope="module")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -17,7 +17,7 @@ from services.console.accounts import FeedAccounts, read_accounts
 from services.console.dead_letters import DeadLetter, peek_dead_letters
 from services.console.demo.show import show_accounts, show_dead_letters, show_places, show_sample
 from services.console.demo.story import disturb, script
-from services.console.follow import bars, follow, reached
+from services.console.follow import bars, follow, latest_event, reached
 from services.console.mesh import Mesh, local_mesh
 from services.console.trigger import trigger
 from services.console.up import local_stack
@@ -134,9 +134,9 @@ def _bring_in(running: LocalMesh, mesh: Mesh, minutes: dict[str, list[datetime]]
 def _replay_one(running: LocalMesh, mesh: Mesh, feed: Feed, minute: datetime, console: Console) -> None:
     """Ask for a merged minute once more: nothing may count twice."""
     console.print(f"\nreplaying {minute:%Y-%m-%dT%H:%MZ} of {feed.name}, and merging again")
-    since = datetime.now(UTC)
+    before = latest_event(mesh, feed.name, [minute])
     ask(mesh.publisher, feed.name, [minute], reason="replay")
-    look = {feed.name: partial(reached, mesh, feed.name, [minute], since)}
+    look = {feed.name: partial(reached, mesh, feed.name, [minute], before)}
     follow(look, lambda now: now.all_loaded, check=running.check, seconds=_TOO_LONG_SECONDS)
     trigger(running.endpoints, "merger")
 
