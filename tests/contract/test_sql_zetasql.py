@@ -9,6 +9,7 @@ from shared.warehouse.provision import views
 from shared.warehouse.rendering import render
 from shared.warehouse.tables import LEDGER, feed_tables, headline_columns
 from tests.contract.googlesql import GoogleSql
+from tests.documented import DOCUMENTED
 
 REPOSITORY = Path(__file__).parents[2]
 DATASET = "my-project.vt_feeds"
@@ -46,8 +47,7 @@ def googlesql() -> GoogleSql:
     """Return the analyzer with every feed's tables and views."""
     analyzer = GoogleSql(DATASET, [LEDGER, *(table for feed in FEEDS for table in feed_tables(feed))])
     for name, sql in views(DATASET, FEEDS):
-        if "CREATE OR REPLACE VIEW" in sql:
-            analyzer.add_view(name, sql)
+        (analyzer.add_view if "CREATE OR REPLACE VIEW" in sql else analyzer.add_table_function)(name, sql)
     return analyzer
 
 
@@ -81,6 +81,29 @@ def test_views_and_table_functions_are_googlesql(googlesql: GoogleSql) -> None:
     """For every feed, and for columns of every type."""
     for name, sql in views(DATASET, FEEDS):
         assert googlesql.check(sql) == ["CreateTableFunction" if name.endswith("_between") else "CreateView"]
+
+
+@pytest.mark.parametrize("feed", FEEDS, ids=lambda feed: feed.name)
+@pytest.mark.parametrize(
+    "file",
+    [
+        "shared.warehouse/fill_from_history.sql",
+        "services.console/accounts_minutes.sql",
+        "services.console/accounts_tables.sql",
+        "services.console/outdated.sql",
+        "services.console/sample.sql",
+    ],
+)
+def test_what_is_written_per_feed_is_googlesql_for_each(googlesql: GoogleSql, feed: Feed, file: str) -> None:
+    """Also for one that has other columns than most."""
+    if file != "services.console/sample.sql" or feed != EVERY_TYPE:
+        assert googlesql.check(render(file, dataset=DATASET, feed=feed))
+
+
+@pytest.mark.parametrize("title", DOCUMENTED)
+def test_documented_queries_are_googlesql(googlesql: GoogleSql, title: str) -> None:
+    """Every one of docs/warehouse.md."""
+    assert len(googlesql.check(DOCUMENTED[title].replace("vt_feeds.", f"{DATASET}."))) == 1
 
 
 def test_columns_of_every_type_can_be_added(googlesql: GoogleSql) -> None:
