@@ -43,7 +43,7 @@ def _term(words: list[str]) -> Filter:
         return _prefix(words)
     if word == "attributes":
         return _comparison(words)
-    raise ValueError(f"expected a condition and found {word!r}")
+    raise ValueError(f"expected a condition and found {word or 'the end'!r}")
 
 
 def _prefix(words: list[str]) -> Filter:
@@ -68,17 +68,17 @@ def _comparison(words: list[str]) -> Filter:
 def _expect(words: list[str], *wanted: str) -> None:
     for word in wanted:
         if (found := _next(words)) != word:
-            raise ValueError(f"expected {word!r} and found {found!r}")
+            raise ValueError(f"expected {word!r} and found {found or 'the end'!r}")
 
 
 def _next(words: list[str]) -> str:
-    return words.pop() if words else "the end"
+    return words.pop() if words else ""
 
 
 def _text(words: list[str]) -> str:
     word = _next(words)
     if word.startswith('"') and len(word) > 1:
         return str(json.loads(word))
-    if not word[0].isalnum() and word[0] != "_":
-        raise ValueError(f"expected a key or a string and found {word!r}")
+    if not re.match(r"\w", word):
+        raise ValueError(f"expected a key or a string and found {word or 'the end'!r}")
     return word

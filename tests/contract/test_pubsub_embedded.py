@@ -1,0 +1,232 @@
+"""What only the embedded Pub/Sub does: where the official emulator differs from the real service, and faults."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from google.api_core.exceptions import DeadlineExceeded, InvalidArgument, MethodNotImplemented, ServiceUnavailable
+from google.pubsub_v1.types import DeadLetterPolicy, PubsubMessage, PushConfig, RetryPolicy
+
+from infra.local.pubsub_server.client import PubSubControl
+from infra.local.pubsub_server.faults import Rule
+from tests.contract.pubsub_servers import PubSub, serving, start
+from tests.pubsub import receiver
+from tests.waiting import wait_until
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PubSub]:
+    """Run a server for all tests; each takes topics of its own."""
+    folder = tmp_path_factory.mktemp("embedded")
+    part, ports = start("embedded", folder)
+    with serving(part, folder, ports) as found:
+        yield found
+
+
+@pytest.fixture
+def control(server: PubSub) -> Iterator[PubSubControl]:
+    """Script the server, and have it behave again afterwards."""
+    found = PubSubControl(server.control)
+    yield found
+    found.set_faults()
+
+
+def short(name: str) -> str:
+    """Return the last part of a name."""
+    return name.rpartition("/")[2]
+
+
+def test_a_filter_keeps_out_what_does_not_match(server: PubSub) -> None:
+    """Messages that do not match are acknowledged for the subscription, and others get them."""
+    topic = server.topic()
+    domains = server.subscribe(topic, filter='attributes.feed = "domains"')
+    every = server.subscribe(topic)
+    server.publish(topic, "one", feed="domains")
+    server.publish(topic, "two", feed="files")
+    assert server.texts(domains) == ["one"]
+    assert server.texts(every) == ["one", "two"]
+    with pytest.raises(InvalidArgument, match="filter"):
+        server.subscribe(topic, filter="feed is domains")
+
+
+def test_attempts_are_counted_with_a_dead_letter_policy_and_only_then(server: PubSub) -> None:
+    """Pull and push both tell the n-th delivery."""
+    dead, topic = server.topic(), server.topic()
+    pulled = server.subscribe(topic, dead_letter_policy=DeadLetterPolicy(dead_letter_topic=dead))
+    plain = server.subscribe(topic)
+    statuses = iter([500, 500])
+    with receiver(lambda _: next(statuses, 204)) as endpoint:
+        policy = DeadLetterPolicy(dead_letter_topic=dead, max_delivery_attempts=5)
+        server.subscribe(topic, push_config=PushConfig(push_endpoint=endpoint.url), dead_letter_policy=policy)
+        server.publish(topic, "counted")
+        wait_until(lambda: len(endpoint.got) == 3, 10, "three pushes")
+    assert [body["deliveryAttempt"] for body in endpoint.got] == [1, 2, 3]
+    for expected in (1, 2):
+        [received] = server.pull(pulled)
+        assert received.delivery_attempt == expected
+        ids = [received.ack_id]
+        server.subscriber.modify_ack_deadline(subscription=pulled, ack_ids=ids, ack_deadline_seconds=0)
+    assert [received.delivery_attempt for received in server.pull(plain)] == [0]
+
+
+def test_under_a_retry_policy_nothing_is_lost(server: PubSub) -> None:
+    """Sixteen messages, each refused twice, all arrive; the official emulator forgets some of them."""
+    topic = server.topic()
+    names = [f"message {number}" for number in range(16)]
+    seen: dict[str, int] = {}
+
+    def refuse_twice(text: str) -> int:
+        seen[text] = seen.get(text, 0) + 1
+        return 500 if seen[text] <= 2 else 204
+
+    with receiver(refuse_twice) as endpoint:
+        retry = RetryPolicy(minimum_backoff={"seconds": 0}, maximum_backoff={"seconds": 1})
+        server.subscribe(topic, push_config=PushConfig(push_endpoint=endpoint.url), retry_policy=retry)
+        server.publish(topic, *names)
+        wait_until(lambda: set(seen.values()) == {3} and set(seen) == set(names), 30, "every third delivery")
+
+
+def test_a_refused_message_waits_as_its_policy_says(server: PubSub) -> None:
+    """The delay doubles from the minimum: what was given back is not there at once, and then it is."""
+    topic = server.topic()
+    retry = RetryPolicy(minimum_backoff={"seconds": 1}, maximum_backoff={"seconds": 600})
+    subscription = server.subscribe(topic, retry_policy=retry)
+    server.publish(topic, "later")
+    [received] = server.pull(subscription)
+    ids = [received.ack_id]
+    server.subscriber.modify_ack_deadline(subscription=subscription, ack_ids=ids, ack_deadline_seconds=0)
+    assert server.pull(subscription) == []
+    assert server.collect(subscription, 1) == ["later"]
+
+
+def test_a_push_without_data_or_attributes_leaves_them_out(server: PubSub) -> None:
+    """As Cloud Pub/Sub does; the official emulator sends an empty text."""
+    topic = server.topic()
+    with receiver() as endpoint:
+        server.subscribe(topic, push_config=PushConfig(push_endpoint=endpoint.url))
+        server.publisher.publish(topic=topic, messages=[PubsubMessage(attributes={"feed": "domains"})])
+        server.publish(topic, "bare")
+        wait_until(lambda: len(endpoint.got) == 2, 10, "two pushes")
+    fields = {frozenset(body["message"]) & {"data", "attributes"} for body in endpoint.got}
+    assert fields == {frozenset({"attributes"}), frozenset({"data"})}
+    assert all("deliveryAttempt" not in body for body in endpoint.got)
+
+
+def test_pushes_go_out_side_by_side(server: PubSub) -> None:
+    """Eight requests are under way at once by default: all are waiting before the first is answered."""
+    topic = server.topic()
+    waiting: list[str] = []
+
+    def answer_when_eight_wait(text: str) -> int:
+        waiting.append(text)
+        wait_until(lambda: len(waiting) >= 8, 10, "eight requests at once")
+        return 204
+
+    with receiver(answer_when_eight_wait) as endpoint:
+        server.subscribe(topic, push_config=PushConfig(push_endpoint=endpoint.url))
+        server.publish(topic, *(str(number) for number in range(8)))
+        wait_until(lambda: len(waiting) == 8, 15, "eight requests at once")
+
+
+def test_what_one_machine_does_not_have_is_said(server: PubSub) -> None:
+    """Snapshots and exactly-once delivery are refused as not implemented; limits are the real service's."""
+    topic = server.topic(message_retention_duration={"seconds": 31 * 86400})
+    subscription = server.subscribe(topic, message_retention_duration={"seconds": 31 * 86400})
+    with pytest.raises(MethodNotImplemented):
+        server.subscriber.create_snapshot(name="projects/contract/snapshots/one", subscription=subscription)
+    with pytest.raises(MethodNotImplemented, match="enable_exactly_once_delivery"):
+        server.subscribe(topic, enable_exactly_once_delivery=True)
+    for wrong in ({"ack_deadline_seconds": 9}, {"message_retention_duration": {"seconds": 599}}):
+        with pytest.raises(InvalidArgument, match="must lie between"):
+            server.subscribe(topic, **wrong)
+
+
+def test_a_killed_server_has_lost_nothing(tmp_path: Path) -> None:
+    """After kill -9 topics, subscriptions and backlog are there; what was acknowledged stays so."""
+    part, ports = start("embedded", tmp_path)
+    with serving(part, tmp_path, ports) as before:
+        topic = before.topic()
+        subscription = before.subscribe(topic)
+        before.publish(topic, *(str(number) for number in range(500)))
+        done = [message.ack_id for message in before.pull(subscription, 100)]
+        before.subscriber.acknowledge(subscription=subscription, ack_ids=done)
+        before.pull(subscription, 100)
+    with serving(part, tmp_path, ports) as after:
+        # Leases ended with the server that gave them.
+        assert sorted(after.collect(subscription, 400), key=int) == [str(number) for number in range(100, 500)]
+        after.publish(topic, "and on")
+        assert after.texts(subscription) == ["and on"]
+
+
+def test_a_publish_whose_answer_is_dropped_counts(server: PubSub, control: PubSubControl) -> None:
+    """The caller sees a failure and tries again; the message is there twice, under two ids."""
+    topic = server.topic()
+    subscription = server.subscribe(topic)
+    control.set_faults(Rule(kind="drop_answer", name=short(topic), times=1))
+    with pytest.raises(ServiceUnavailable):
+        server.publisher.publish(topic=topic, messages=[PubsubMessage(data=b"once")], retry=None)
+    server.publish(topic, "once")
+    assert server.texts(subscription) == ["once", "once"]
+
+
+def test_calls_are_refused_with_a_status_and_do_nothing(server: PubSub, control: PubSubControl) -> None:
+    """So many calls of a method fail as asked; the next succeeds."""
+    topic = server.topic()
+    subscription = server.subscribe(topic)
+    control.set_faults(Rule(kind="refuse", method="Publish", times=2, code="DEADLINE_EXCEEDED"))
+    for _ in range(2):
+        with pytest.raises(DeadlineExceeded):
+            server.publisher.publish(topic=topic, messages=[PubsubMessage(data=b"x")], retry=None)
+    server.publish(topic, "through")
+    assert server.texts(subscription) == ["through"]
+
+
+def test_a_duplicate_comes_again_although_it_was_acknowledged(server: PubSub, control: PubSubControl) -> None:
+    """The same message, by its id, is delivered twice."""
+    topic = server.topic()
+    with receiver() as endpoint:
+        subscription = server.subscribe(topic, push_config=PushConfig(push_endpoint=endpoint.url))
+        control.set_faults(Rule(kind="duplicate", name=short(subscription), times=1))
+        [number] = server.publish(topic, "twice")
+        wait_until(lambda: len(endpoint.got) == 2, 10, "the duplicate")
+        wait_until(lambda: control.backlog()[subscription].messages == 0, 10, "the second acknowledgement")
+    assert [body["message"]["messageId"] for body in endpoint.got] == [number, number]
+
+
+def test_a_frozen_subscription_delivers_nothing(server: PubSub, control: PubSubControl) -> None:
+    """Its backlog grows, and is there when it thaws."""
+    topic = server.topic()
+    subscription = server.subscribe(topic)
+    control.set_faults(Rule(kind="freeze", name=short(subscription)))
+    server.publish(topic, "kept")
+    assert server.texts(subscription) == []
+    assert control.backlog()[subscription].messages == 1
+    control.set_faults()
+    assert server.texts(subscription) == ["kept"]
+
+
+def test_a_reordered_subscription_delivers_its_newest_first(server: PubSub, control: PubSubControl) -> None:
+    """The order of arrival is the reverse of that of publishing."""
+    topic = server.topic()
+    subscription = server.subscribe(topic)
+    control.set_faults(Rule(kind="reorder", name=short(subscription)))
+    for text in ("first", "second", "third"):
+        server.publish(topic, text)
+    assert server.texts(subscription) == ["third", "second", "first"]
+
+
+def test_a_delayed_message_is_overtaken(server: PubSub, control: PubSubControl) -> None:
+    """It comes, but only after the others."""
+    topic = server.topic()
+    subscription = server.subscribe(topic)
+    control.set_faults(Rule(kind="delay", name=short(subscription), seconds=1.0, times=1))
+    server.publish(topic, "delayed", "prompt")
+    assert server.texts(subscription) == ["prompt"]
+    assert server.collect(subscription, 1) == ["delayed"]
+
+
+def test_a_wrong_fault_is_refused(server: PubSub) -> None:
+    """The control says what it does not understand, and goes on."""
+    answer = requests.put(f"{server.control}/control/faults", json=[{"kind": "earthquake"}], timeout=5)
+    assert (answer.status_code, "kind" in answer.json()["error"]) == (400, True)

@@ -1,0 +1,67 @@
+"""The mesh on the embedded Pub/Sub: what waits survives its end, and the mesh's."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from infra.local.machine import PubSub
+from infra.local.mesh import LocalMesh
+from infra.local.pubsub_server.client import PubSubControl
+from infra.local.reaper import signal_group
+from tests.mesh.stand_ins import recorded, stand_in_topology
+from tests.pubsub import publish
+from tests.waiting import wait_until
+
+MESSAGES = 200
+
+
+@contextmanager
+def mesh(folder: Path) -> Iterator[LocalMesh]:
+    """Run a mesh of stand-ins on a folder that is kept."""
+    with LocalMesh(
+        state=folder / "state",
+        topology=stand_in_topology(),
+        settings={"STAND_IN_RECORD": str(folder / "record")},
+        schedules=False,
+        pubsub=PubSub.EMBEDDED,
+    ) as running:
+        yield running
+
+
+def published(running: LocalMesh) -> set[str]:
+    """Publish requests to a downloader that is away."""
+    texts = {f"minute {number}" for number in range(MESSAGES)}
+    for text in texts:
+        publish(running.endpoints, "feed-minutes", text.encode(), feed="domains")
+    return texts
+
+
+def arrived(folder: Path) -> set[str]:
+    """Return what reached the downloader."""
+    return {seen["body"] for seen in recorded(folder / "record", "downloader")}
+
+
+def test_a_backlog_survives_kill_9_of_its_server(tmp_path: Path) -> None:
+    """Nothing is lost of what waits, and it is delivered as soon as there is somebody to deliver to."""
+    with mesh(tmp_path) as running:
+        running.stop_part("downloader")
+        texts = published(running)
+        running.kill("pubsub")
+        running.start_part("pubsub")
+        waiting = PubSubControl(str(running.endpoints.pubsub_control)).backlog()
+        assert waiting["projects/gti-mesh-local/subscriptions/downloader"].messages == MESSAGES
+        running.start_part("downloader")
+        wait_until(lambda: arrived(tmp_path) >= texts, 30, "every message that waited")
+
+
+def test_a_mesh_goes_on_with_the_backlog_it_stopped_with(tmp_path: Path) -> None:
+    """The next mesh on the same folder has other ports, and delivers what the last one left, to its own services."""
+    with mesh(tmp_path) as first:
+        first.stop_part("downloader")
+        texts = published(first)
+        # Not even an orderly stop is needed.
+        signal_group(first.pids["pubsub"], signal.SIGKILL)
+    assert arrived(tmp_path) == set()
+    with mesh(tmp_path):
+        wait_until(lambda: arrived(tmp_path) >= texts, 30, "every message that waited")
