@@ -1,6 +1,5 @@
 """Poll a stream: catch up with its log, walk on, and remember how far every page has been published."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -52,14 +51,14 @@ class Poller:
 
     def poll(self, stream: Stream) -> Polled:
         """Bring in what is new; whatever is raised leaves a log from which the next poll goes on."""
-        end = time.monotonic() + self._deadline.total_seconds()
+        end = self._now() + self._deadline
         store = PublishedStore(self._bucket, stream.name)
         hint, generation = store.read()
         tail = Tail(PageLog(self._bucket, stream.name), self._publisher, hint.published)
         walker = self._walker(stream, tail)
         try:
             tail.catch_up()
-            finished = walker.walk(lambda: time.monotonic() > end)
+            finished = walker.walk(lambda: self._now() > end)
         finally:
             if tail.published > hint.published:
                 # False: another poll saved its own hint, and both are true.
