@@ -141,9 +141,9 @@ def read_coverages(mesh: Mesh, feeds: Sequence[Feed], now: datetime) -> list[Cov
             mesh.warehouse, sql, {"feeds": ("STRING", ",".join(known)), "first_minute": ("TIMESTAMP", begin)}
         )
     for row in rows:
-        feed, *facts = row.values()
-        cell = Cell(*facts)
-        known[feed][cell.minute] = cell
+        facts = dict(row.items())
+        feed = known[facts.pop("feed")]
+        feed[facts["minute"]] = Cell(**facts)
     return [_coverage(feed, cells, mesh.plan(feed), begin) for feed, cells in known.items()]
 
 

@@ -1,6 +1,7 @@
 """The dead letters that still need a person, as the ledger tells them."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,6 +12,8 @@ from shared.warehouse.rendering import render
 
 # The keeping subscriptions keep no longer.
 KEPT = timedelta(days=31)
+
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,17 @@ class Death:
     def open(self) -> bool:
         """Whether nothing has come of the minute since."""
         return self.state in (None, "dead")
+
+
+def remedy(deaths: Sequence[Death]) -> str:
+    """Return the command that deals with dead letters of one kind: hand them back, or discard what names no minute.
+
+    An id comes with its message, from whoever published it; one that a shell could take for more is not repeated.
+    """
+    if not all(_PLAIN.fullmatch(death.message_id) for death in deaths):
+        return "gti-mesh dead list"
+    action = "redrive" if deaths[0].minute else "discard"
+    return " ".join(("gti-mesh dead", action, *(death.message_id for death in deaths)))
 
 
 def open_deaths(mesh: Mesh, now: datetime) -> list[Death]:

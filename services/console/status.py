@@ -42,6 +42,10 @@ class FeedStatus:
         """Yield what makes this feed degraded."""
         for gap in self.gaps:
             yield f"{describe(gap)}; {gap.remedy}"
+        yield from self.conditions()
+
+    def conditions(self) -> Iterator[str]:
+        """Yield what is wrong with the feed as a whole."""
         if self.freshness_minutes is not None and self.freshness_minutes > _STALE_AFTER / timedelta(minutes=1):
             yield f"{self.feed} is stale: the newest merged minute is {self.freshness_minutes} minutes old"
         if self.absent_in_a_row > _MOST_ABSENT_IN_A_ROW:
