@@ -27,6 +27,21 @@ class Clock:
         self.time += timedelta(**by)
 
 
+class Body:
+    """A package on its way, in chunks."""
+
+    def __init__(self, data: bytes, chunk: int) -> None:
+        self._data = data
+        self._chunk = chunk
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the bytes."""
+        yield from (self._data[at : at + self._chunk] for at in range(0, len(self._data), self._chunk))
+
+    def stop(self) -> None:
+        """Have nobody to wake."""
+
+
 class Source:
     """A source of packages: bytes are served in chunks, an exception is raised, anything else is missing."""
 
@@ -36,13 +51,13 @@ class Source:
         self._chunk = chunk
 
     @contextmanager
-    def package(self, feed_path: str, minute: datetime) -> Iterator[Iterator[bytes]]:
+    def package(self, feed_path: str, minute: datetime) -> Iterator[Body]:
         """Open a package as the real client does."""
         self.opened += 1
         package = self.packages.get(minute, PackageMissing(f"package {feed_path}: 404"))
         if isinstance(package, Exception):
             raise package
-        yield (package[at : at + self._chunk] for at in range(0, len(package), self._chunk))
+        yield Body(package, self._chunk)
 
 
 def feed_lines(count: int, **fields: Any) -> list[bytes]:

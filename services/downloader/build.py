@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from services.downloader.download import Downloader
 from services.downloader.settings import DownloaderSettings
+from services.downloader.unpack import Unpacker
 from shared.gcp.pubsub import PubSubPublisher
 from shared.gcp.secrets import SecretManagerKey, secret_version
 from shared.gcp.storage import StorageBucket, storage_client
@@ -27,6 +28,7 @@ def build(settings: DownloaderSettings) -> Parts:
         source=VirusTotal(api_url=settings.api_url, key=_key(settings)),
         bucket=StorageBucket(settings.bucket, storage_client(settings.project, settings.storage_emulator)),
         publisher=publisher,
+        unpack=Unpacker(),
         feeds=settings.feed_definitions(),
         now=lambda: datetime.now(UTC),
         deadline=settings.deadline,

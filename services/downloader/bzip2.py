@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from shared.outcomes import Retryable
 
 # Bounds what one step may unpack: bzip2 reaches a ratio of 45,000 on hostile input.
-_STEP_BYTES = 1024 * 1024
+STEP_BYTES = 1024 * 1024
 
 
 class CorruptPackageError(Retryable):
@@ -39,6 +39,6 @@ def decompress(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 def _step(decoder: BZ2Decompressor, data: bytes) -> bytes:
     try:
-        return decoder.decompress(data, max_length=_STEP_BYTES)
+        return decoder.decompress(data, max_length=STEP_BYTES)
     except OSError as error:
         raise CorruptPackageError(f"the package is no bzip2 or damaged: {error}") from None

@@ -5,14 +5,13 @@ commits; the other throws its own objects away and publishes the winner's manife
 """
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from services.downloader.bzip2 import decompress
 from services.downloader.landing import land
+from services.downloader.spool import Package, taken_off_the_wire
 from shared.feeds.definition import Feed
 from shared.messages import MINUTES_LANDED, MinuteAbsent, MinuteLanded, MinuteRequested
 from shared.minutes import AVAILABILITY, HORIZON, format_minute, manifest_name
@@ -29,8 +28,8 @@ log = logging.getLogger(__name__)
 class Source(Protocol):
     """Where packages come from."""
 
-    def package(self, feed_path: str, minute: datetime) -> AbstractContextManager[Iterator[bytes]]:
-        """Open a minute's package and give its bytes."""
+    def package(self, feed_path: str, minute: datetime) -> AbstractContextManager[Package]:
+        """Open a minute's package."""
 
 
 class Downloader:
@@ -42,6 +41,7 @@ class Downloader:
         source: Source,
         bucket: Bucket,
         publisher: Publisher,
+        unpack: Callable[[Iterable[bytes]], Iterator[bytes]],
         feeds: Iterable[Feed],
         now: Callable[[], datetime],
         deadline: timedelta,
@@ -49,6 +49,7 @@ class Downloader:
         self._source = source
         self._bucket = bucket
         self._publisher = publisher
+        self._unpack = unpack
         self._feeds = {feed.name: feed for feed in feeds}
         self._now = now
         self._deadline = deadline
@@ -93,16 +94,11 @@ class Downloader:
             raise Poison(f"minute {written} is older than the {HORIZON.days} days that the source keeps, {kept}")
 
     def _fetch(self, feed: Feed, minute: datetime) -> MinuteLanded:
-        with self._source.package(feed.path, minute) as chunks:
-            return land(self._bucket, feed.name, minute, decompress(self._in_time(chunks)))
-
-    def _in_time(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        # Past the ack deadline Pub/Sub gives the minute to somebody else; better to stop before.
-        end = time.monotonic() + self._deadline.total_seconds()
-        for chunk in chunks:
-            if time.monotonic() > end:
-                raise Retryable(f"the download took longer than {self._deadline}; nothing landed")
-            yield chunk
+        with (
+            self._source.package(feed.path, minute) as package,
+            taken_off_the_wire(package, self._deadline) as chunks,
+        ):
+            return land(self._bucket, feed.name, minute, self._unpack(chunks))
 
     def _missing(self, request: MinuteRequested, landed: MinuteLanded | None) -> None:
         now = self._now()

@@ -4,8 +4,8 @@ The two data objects have names of their own, so nothing that happens to them ca
 count only once a manifest names them; until then they may be thrown away.
 """
 
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -13,7 +13,9 @@ from uuid import uuid4
 import google_crc32c
 from isal import isal_zlib
 
-from services.downloader.lines import BadLineError, Framer, Line, split_lines
+from services.downloader.background import in_background
+from services.downloader.json_objects import BadLineError
+from services.downloader.lines import Framer, Line, split_lines
 from shared.messages import MinuteLanded
 from shared.minutes import landing_name
 from shared.outcomes import Retryable
@@ -22,7 +24,7 @@ from shared.ports import Bucket, Writer
 # More than this share of bad lines means that the source changed its shape, not that a few lines are bad.
 _MOST_REJECTED = 0.10
 _FEWEST_LINES = 20
-_BUFFER_BYTES = 1024 * 1024
+_PIECE_BYTES = 1024 * 1024
 
 
 class ChangedShapeError(Retryable):
@@ -30,27 +32,48 @@ class ChangedShapeError(Retryable):
 
 
 @dataclass
-class _Gzip:
-    """Compresses what is written into an object; several framed lines travel together."""
+class _Gathered:
+    """Hands framed lines on in pieces worth a thread's while."""
 
     target: Writer
-    _compressor: isal_zlib.Compress = field(default_factory=lambda: isal_zlib.compressobj(level=1, wbits=31))
     _waiting: list[bytes] = field(default_factory=list)
     _bytes: int = 0
 
     def write(self, data: bytes) -> None:
         self._waiting.append(data)
         self._bytes += len(data)
-        if self._bytes >= _BUFFER_BYTES:
-            self._drain()
+        if self._bytes >= _PIECE_BYTES:
+            self.hand_on()
 
-    def close(self) -> None:
-        self._drain()
+    def hand_on(self) -> None:
+        self.target.write(b"".join(self._waiting))
+        self._waiting, self._bytes = [], 0
+
+
+@dataclass(frozen=True)
+class _Gzip:
+    """Compresses what is written."""
+
+    target: Writer
+    _compressor: isal_zlib.Compress = field(default_factory=lambda: isal_zlib.compressobj(level=1, wbits=31))
+
+    def write(self, data: bytes, /) -> int:
+        self.target.write(self._compressor.compress(data))
+        return len(data)
+
+    def end(self) -> None:
         self.target.write(self._compressor.flush())
 
-    def _drain(self) -> None:
-        self.target.write(self._compressor.compress(b"".join(self._waiting)))
-        self._waiting, self._bytes = [], 0
+
+@contextmanager
+def _gzipped(target: Writer) -> Iterator[_Gathered]:
+    """Compress and write to a target in a thread beside the one that makes the lines."""
+    gzip = _Gzip(target)
+    with in_background(gzip) as writer:
+        gathered = _Gathered(writer)
+        yield gathered
+        gathered.hand_on()
+    gzip.end()
 
 
 @dataclass
@@ -84,7 +107,6 @@ def land(bucket: Bucket, feed: str, minute: datetime, pieces: Iterable[bytes]) -
         for line in split_lines(counts.of(pieces)):
             counts.lines += 1
             counts.rejected += not landing.take(line)
-        landing.close()
         _refuse_changed_shape(counts)
     return MinuteLanded(
         feed=feed,
@@ -104,7 +126,7 @@ class _Landing:
 
     def __init__(self, bucket: Bucket, writers: ExitStack, data: str, rejects: str, framer: Framer) -> None:
         self._bucket, self._writers, self._rejects_name, self._framer = bucket, writers, rejects, framer
-        self._data = _Gzip(writers.enter_context(bucket.writing(data, "application/gzip")))
+        self._data = writers.enter_context(_gzipped(writers.enter_context(bucket.writing(data, "application/gzip"))))
         self._rejects: Writer | None = None
 
     def take(self, line: Line) -> bool:
@@ -115,9 +137,6 @@ class _Landing:
             self._reject(line, str(error))
             return False
         return True
-
-    def close(self) -> None:
-        self._data.close()
 
     def _reject(self, line: Line, reason: str) -> None:
         if self._rejects is None:

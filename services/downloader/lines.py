@@ -12,81 +12,97 @@ from datetime import datetime
 
 import orjson
 
+from services.downloader.json_objects import BadLineError, Checker
 from shared.minutes import format_minute
-from shared.outcomes import Poison
 
-# vt-go allows 10 MB a line; BigQuery loads rows of up to 100 MB. Beyond this a package is hostile, not large.
+# vt-go allows 10 MB a line; BigQuery loads rows of up to 100 MB. Beyond this a line is hostile, not large.
 MOST_LINE_BYTES = 64 * 1024 * 1024
-# A BigQuery STRING has no such limit; an id of this size is no id of any VirusTotal object.
-MOST_ID_CHARACTERS = 16_384
-
-
-class BadLineError(ValueError):
-    """A line that is not what a feed promises."""
+# What is kept of a line beyond that, so that it takes no memory either.
+KEPT_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a package: its number from 1, and its bytes without the line's end."""
+    """One line of a package: its number from 1, and its bytes without the line's end.
+
+    Of a line that is too long the data is only the beginning; size is what the line had.
+    """
 
     number: int
-    data: bytes
+    data: bytes | memoryview
+    size: int
 
 
-def split_lines(pieces: Iterable[bytes]) -> Iterator[Line]:
-    """Yield the lines of a package; the last one may lack its newline, and a carriage return belongs to the end."""
-    number = 0
-    open_line: list[bytes] = []
-    open_bytes = 0
+def split_lines(pieces: Iterable[bytes], most: int = MOST_LINE_BYTES) -> Iterator[Line]:
+    """Yield the lines of a package; the last one may lack its newline, and a carriage return belongs to the end.
+
+    A line is a view into its piece where it lies within one: it is to be used up before the next is asked for.
+    """
+    opened = _OpenLine(most)
     for piece in pieces:
-        *ended, tail = piece.split(b"\n")
-        for data in ended:
-            number += 1
-            yield Line(number, b"".join((*open_line, data)).removesuffix(b"\r"))
-            open_line, open_bytes = [], 0
-        if tail:
-            open_line.append(tail)
-            open_bytes += len(tail)
-            if open_bytes > MOST_LINE_BYTES:
-                raise Poison(f"line {number + 1} is longer than {MOST_LINE_BYTES} bytes")
-    if open_line:
-        yield Line(number + 1, b"".join(open_line).removesuffix(b"\r"))
+        view = memoryview(piece)
+        start = 0
+        while (end := piece.find(b"\n", start)) >= 0:
+            yield opened.close(view[start:end])
+            start = end + 1
+        opened.add(view[start:])
+    if opened.size:
+        yield opened.close(memoryview(b""))
+
+
+class _OpenLine:
+    """The line whose end has not come yet."""
+
+    def __init__(self, most: int) -> None:
+        self.size = 0
+        self._most = most
+        self._number = 0
+        self._parts: list[bytes] = []
+
+    def add(self, data: memoryview) -> None:
+        """Take what a piece has of the line."""
+        if not data:
+            return
+        self._parts.append(bytes(data[: KEPT_BYTES if self.size > self._most else None]))
+        self.size += len(data)
+        if self.size > self._most:
+            self._parts = [b"".join(self._parts)[:KEPT_BYTES]]
+
+    def close(self, data: memoryview) -> Line:
+        """Return the line, the rest of which this is, and open the next."""
+        whole: bytes | memoryview = data
+        if self.size:
+            self.add(data)
+            whole = b"".join(self._parts)
+        size = self.size or len(data)
+        if size == len(whole) and size and whole[-1] == 0x0D:
+            whole, size = whole[:-1], size - 1
+        self._number += 1
+        self.size, self._parts = 0, []
+        return Line(self._number, whole, size)
 
 
 class Framer:
-    """Frames the lines of one minute."""
+    """Frames the lines of one minute; used by one thread."""
 
     def __init__(self, minute: datetime) -> None:
         self._head = b'{"feed_minute":"%b","feed_line":' % format_minute(minute).encode()
+        self._checker = Checker()
 
     def frame(self, line: Line) -> bytes:
         """Return a good line framed; raise BadLineError with the reason for any other."""
-        identity = orjson.dumps(_id(line.data))
-        return b'%b%d,"id":%b,"object":%b}\n' % (self._head, line.number, identity, line.data)
+        if line.size > len(line.data):
+            raise BadLineError(f"{line.size} bytes are too many for a line; the first {len(line.data)} are kept")
+        identity = orjson.dumps(self._checker.identity(line.data))
+        return b"".join((self._head, b'%d,"id":' % line.number, identity, b',"object":', line.data, b"}\n"))
 
     @staticmethod
     def reject(line: Line, reason: str) -> bytes:
         """Return a bad line as it is kept: number, reason, and the line itself, in base64 when it is not UTF-8."""
         kept: dict[str, object] = {"feed_line": line.number, "reason": reason}
+        data = bytes(line.data)
         try:
-            kept["line"] = line.data.decode()
+            kept["line"] = data.decode()
         except UnicodeDecodeError:
-            kept["line_base64"] = b64encode(line.data).decode()
+            kept["line_base64"] = b64encode(data).decode()
         return orjson.dumps(kept, option=orjson.OPT_APPEND_NEWLINE)
-
-
-def _id(data: bytes) -> str:
-    if not data.strip():
-        raise BadLineError("empty line")
-    try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise BadLineError(f"not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise BadLineError("not a JSON object")
-    identity = value.get("id")
-    if not isinstance(identity, str) or not identity:
-        raise BadLineError("no id" if identity in (None, "") else "id is not a string")
-    if len(identity) > MOST_ID_CHARACTERS:
-        raise BadLineError(f"id is longer than {MOST_ID_CHARACTERS} characters")
-    return identity

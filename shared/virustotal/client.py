@@ -5,9 +5,11 @@ by hand, without it. Retries live here and nowhere else: at most 30 seconds for 
 """
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 from urllib.parse import urljoin, urlsplit
 
@@ -17,12 +19,13 @@ from pydantic import SecretStr
 from urllib3.exceptions import HTTPError
 
 from shared.outcomes import Misconfigured
+from shared.virustotal.body import Package
 from shared.virustotal.errors import KeyRefused, SourceTrouble, raise_for_answer
 
 RETRY_SECONDS = 30.0
 _TIMEOUT = (10.0, 60.0)
 _MOST_REDIRECTS = 5
-_CHUNK_BYTES = 256 * 1024
+_MOST_REDIRECT_BYTES = 64 * 1024
 _HEADERS = {
     "User-Agent": "gti-mesh",
     # Asked of every integration by the GTI dev kit.
@@ -68,68 +71,45 @@ class VirusTotal:
         self._local = threading.local()
 
     @contextmanager
-    def package(self, feed_path: str, minute: datetime) -> Iterator[Iterator[bytes]]:
-        """Open a minute's package and give its bytes in chunks, as they arrive.
+    def package(self, feed_path: str, minute: datetime) -> Iterator[Package]:
+        """Open a minute's package, whose bytes can be read, in any one thread, while the block lasts.
 
         Raises NotAvailableYet, PackageMissing, NotLicensed, RequestRefused, and SourceTrouble or KeyRefused when
-        the source is in a bad state; a connection that breaks while reading is SourceTrouble too.
+        the source is in a bad state; reading raises SourceTrouble when a connection that broke cannot be mended.
         """
         what = f"package {feed_path} {minute:%Y%m%d%H%M}"
-        with self._get(f"/feeds/{feed_path}/{minute:%Y%m%d%H%M}", what) as answer:
-            yield _body(answer, what)
+        package = self._open(f"/feeds/{feed_path}/{minute:%Y%m%d%H%M}", what)
+        try:
+            yield package
+        finally:
+            package.close()
 
     def read(self, path: str, what: str) -> bytes:
         """Return the whole body of a small answer; raises what package() raises."""
-        with self._get(path, what) as answer:
-            return b"".join(_body(answer, what))
+        with closing(self._open(path, what)) as answer:
+            return b"".join(answer.chunks())
 
-    def _get(self, path: str, what: str) -> requests.Response:
+    def _open(self, path: str, what: str) -> Package:
+        ask = partial(self._get, self._session(), path, what)
+        return Package(what, ask({}), ask)
+
+    def _get(self, session: requests.Session, path: str, what: str, headers: Mapping[str, str]) -> requests.Response:
+        request = _Request(session, f"{self._api_url}{path}", what, headers)
         attempts = stamina.retry_context(on=_worth_another_try, attempts=4, timeout=RETRY_SECONDS, wait_initial=0.5)
         for attempt in attempts:
             with attempt:
-                return self._with_key(path, what)
+                return self._with_key(request)
         raise AssertionError("stamina ends with a result or an exception")
 
-    def _with_key(self, path: str, what: str) -> requests.Response:
+    def _with_key(self, request: "_Request") -> requests.Response:
         key = self._key.read()
         try:
-            return self._follow(path, what, key)
+            return request.follow(key)
         except KeyRefused:
             # A key that was rotated while this process ran is found by reading its secret again.
             if not self._key.refused(key):
                 raise
-            return self._follow(path, what, self._key.read())
-
-    def _follow(self, path: str, what: str, key: SecretStr) -> requests.Response:
-        url = f"{self._api_url}{path}"
-        answer = self._request(url, what, {"x-apikey": key.get_secret_value()})
-        for _ in range(_MOST_REDIRECTS):
-            if not answer.is_redirect:
-                return answer
-            url = self._target(url, answer, what)
-            answer.close()
-            answer = self._request(url, what, {})
-        answer.close()
-        raise SourceTrouble(f"{what}: more than {_MOST_REDIRECTS} redirects")
-
-    def _target(self, url: str, answer: requests.Response, what: str) -> str:
-        target = urljoin(url, answer.headers["Location"])
-        scheme = urlsplit(target).scheme
-        if scheme != "https" and scheme != urlsplit(self._api_url).scheme:
-            raise SourceTrouble(f"{what}: refused a redirect to {scheme or 'an unknown scheme'}://")
-        return target
-
-    def _request(self, url: str, what: str, headers: dict[str, str]) -> requests.Response:
-        try:
-            answer = self._session().get(url, headers=headers, allow_redirects=False, stream=True, timeout=_TIMEOUT)
-        except requests.RequestException as error:
-            raise SourceTrouble(f"{what}: {type(error).__name__}: {_without_url(error)}") from None
-        try:
-            raise_for_answer(answer, what)
-        except BaseException:
-            answer.close()
-            raise
-        return answer
+            return request.follow(self._key.read())
 
     def _session(self) -> requests.Session:
         # requests does not promise that a session may be shared between threads.
@@ -142,6 +122,54 @@ class VirusTotal:
         return session
 
 
+@dataclass(frozen=True)
+class _Request:
+    """A GET of the API, followed to where it leads."""
+
+    session: requests.Session
+    url: str
+    what: str
+    headers: Mapping[str, str]
+
+    def follow(self, key: SecretStr) -> requests.Response:
+        url = self.url
+        answer = self._send(url, {**self.headers, "x-apikey": key.get_secret_value()})
+        for _ in range(_MOST_REDIRECTS):
+            if not answer.is_redirect:
+                return answer
+            url = self._target(url, answer)
+            _give_back(answer)
+            answer = self._send(url, self.headers)
+        _give_back(answer)
+        raise SourceTrouble(f"{self.what}: more than {_MOST_REDIRECTS} redirects")
+
+    def _target(self, url: str, answer: requests.Response) -> str:
+        target = urljoin(url, answer.headers["Location"])
+        scheme = urlsplit(target).scheme
+        if scheme != "https" and scheme != urlsplit(self.url).scheme:
+            raise SourceTrouble(f"{self.what}: refused a redirect to {scheme or 'an unknown scheme'}://")
+        return target
+
+    def _send(self, url: str, headers: Mapping[str, str]) -> requests.Response:
+        try:
+            answer = self.session.get(url, headers=headers, allow_redirects=False, stream=True, timeout=_TIMEOUT)
+        except requests.RequestException as error:
+            raise SourceTrouble(f"{self.what}: {type(error).__name__}: {_without_url(error)}") from None
+        try:
+            raise_for_answer(answer, self.what)
+        except BaseException:
+            answer.close()
+            raise
+        return answer
+
+
+def _give_back(answer: requests.Response) -> None:
+    # Only a connection whose answer was read to its end can carry the next request.
+    with suppress(HTTPError, OSError):
+        answer.raw.read(_MOST_REDIRECT_BYTES)
+    answer.close()
+
+
 def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
@@ -152,14 +180,6 @@ def _worth_another_try(error: Exception) -> bool | float:
     if error.retry_after is None:
         return True
     return error.retry_after if error.retry_after <= RETRY_SECONDS / 2 else False
-
-
-def _body(answer: requests.Response, what: str) -> Iterator[bytes]:
-    try:
-        while chunk := answer.raw.read(_CHUNK_BYTES, decode_content=False):
-            yield chunk
-    except (HTTPError, OSError) as error:
-        raise SourceTrouble(f"{what}: the connection broke while reading: {type(error).__name__}") from error
 
 
 def _without_url(error: requests.RequestException) -> str:

@@ -56,8 +56,8 @@ def client(vt: Running, key: str = DEFAULT_KEY) -> VirusTotal:
 
 def fetch(source: VirusTotal, minute: datetime = MINUTE, feed: str = "domains") -> bytes:
     """Read a whole package."""
-    with source.package(feed, minute) as chunks:
-        return b"".join(chunks)
+    with source.package(feed, minute) as package:
+        return b"".join(package.chunks())
 
 
 def test_a_package_comes_through_a_redirect_without_the_key(vt: Running) -> None:

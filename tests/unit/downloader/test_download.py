@@ -7,7 +7,7 @@ from threading import Barrier, Thread
 
 import pytest
 
-from services.downloader.bzip2 import CorruptPackageError
+from services.downloader.bzip2 import CorruptPackageError, decompress
 from services.downloader.download import Downloader
 from services.downloader.landing import ChangedShapeError
 from shared.feeds.definition import known_feeds
@@ -15,7 +15,7 @@ from shared.memory import MemoryBucket, MemoryPublisher
 from shared.messages import MinuteAbsent, MinuteLanded, MinuteRequested, landing_event
 from shared.outcomes import Poison, Retryable
 from shared.virustotal.errors import KeyRefused, NotAvailableYet, NotLicensed, RequestRefused, SourceTrouble
-from tests.doubles import NOON, Clock, Source, feed_lines, package_of
+from tests.doubles import NOON, Body, Clock, Source, feed_lines, package_of
 
 MINUTE = NOON - timedelta(hours=2)
 MANIFEST = "domains/2026/11/21/1000.json"
@@ -34,6 +34,7 @@ class House:
             source=self.source,
             bucket=self.bucket,
             publisher=self.publisher,
+            unpack=decompress,
             feeds=[known_feeds()["domains"]],
             now=self.clock,
             deadline=deadline,
@@ -170,11 +171,11 @@ class SourceOfTwo(Source):
         self._both = Barrier(2, timeout=10)
 
     @contextmanager
-    def package(self, feed_path: str, minute: datetime) -> Iterator[Iterator[bytes]]:
+    def package(self, feed_path: str, minute: datetime) -> Iterator[Body]:
         """Wait for the other download."""
         self._both.wait()
-        with super().package(feed_path, minute) as chunks:
-            yield chunks
+        with super().package(feed_path, minute) as package:
+            yield package
 
 
 def test_of_two_downloads_at_once_one_commits() -> None:

@@ -9,10 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.downloader.lines import MOST_LINE_BYTES, BadLineError, Framer, Line, split_lines
-from shared.outcomes import Poison
+from services.downloader.json_objects import BadLineError
+from services.downloader.lines import KEPT_BYTES, Framer, Line, split_lines
 
 FRAMER = Framer(datetime(2026, 11, 21, 14, 10, tzinfo=UTC))
+
+
+def whole_line(data: bytes, number: int = 1) -> Line:
+    """Return a line of ordinary length."""
+    return Line(number, data, len(data))
+
+
+def deep(levels: int) -> bytes:
+    """Return an object of this many levels."""
+    inner = levels - 1
+    return b'{"id": "x", "a": ' + b"[" * inner + b"]" * inner + b"}"
+
 
 line_bytes = st.binary(max_size=50).map(lambda data: data.replace(b"\n", b"").removesuffix(b"\r"))
 
@@ -31,7 +43,7 @@ def test_lines_come_out_as_they_went_in(lines: list[bytes], end: bytes, ended: b
 def test_a_good_line_is_framed_byte_for_byte() -> None:
     """The object keeps its spaces, escapes and number forms; id is a copy beside it."""
     data = b'{"id": "caf\\u00e9 \\"x\\"", "n": 1.50e2, "big": 123456789012345678901234567890, "a": {"b": [ ]}}'
-    framed = FRAMER.frame(Line(7, data))
+    framed = FRAMER.frame(whole_line(data, 7))
     assert framed == (
         b'{"feed_minute":"2026-11-21T14:10:00Z","feed_line":7,"id":"caf\xc3\xa9 \\"x\\"","object":' + data + b"}\n"
     )
@@ -57,25 +69,29 @@ def test_a_good_line_is_framed_byte_for_byte() -> None:
         (b'{"id": 5}', "id is not a string"),
         (b'{"id": ["x"]}', "id is not a string"),
         (b'{"id": "' + b"x" * 20_000 + b'"}', "id is longer"),
-        (b'{"a":' * 2000 + b"1" + b"}" * 2000, "not JSON"),
+        (deep(501), "nested deeper than the 500 levels"),
+        (deep(1200), "nested deeper than the 500 levels"),
     ],
 )
 def test_a_bad_line_is_named(data: bytes, reason: str) -> None:
     """Each way of being no object with a string id has its reason."""
     with pytest.raises(BadLineError, match=reason):
-        FRAMER.frame(Line(1, data))
+        FRAMER.frame(whole_line(data))
 
 
 @pytest.mark.parametrize("data", [b'{"id": 5}', b"\xff\x00", b'{"id": "\xf0"}', b""])
 def test_a_bad_line_is_kept_whole(data: bytes) -> None:
     """The reject holds number, reason and every byte: as text, or in base64 when it is no UTF-8."""
-    kept = orjson.loads(Framer.reject(Line(3, data), "why"))
+    kept = orjson.loads(Framer.reject(whole_line(data, 3), "why"))
     assert (kept["feed_line"], kept["reason"]) == (3, "why")
     assert (kept["line"].encode() if "line" in kept else b64decode(kept["line_base64"])) == data
 
 
-def test_a_line_without_end_is_no_memory_bomb() -> None:
-    """A package that goes on and on without a newline is refused instead of filling the memory."""
-    piece = b"x" * 1024 * 1024
-    with pytest.raises(Poison, match="line 1 is longer"):
-        list(split_lines(piece for _ in range(2 + MOST_LINE_BYTES // len(piece))))
+def test_a_line_that_is_too_long_is_rejected_in_bounded_memory() -> None:
+    """Its beginning is kept with its size, and the lines around it are untouched."""
+    pieces = [b"one\n", *(b"x" * 1000 for _ in range(200)), b"\ntwo\r\n"]
+    first, long, last = split_lines(pieces, most=100_000)
+    assert (bytes(first.data), bytes(last.data), last.number) == (b"one", b"two", 3)
+    assert (long.number, long.size, long.data) == (2, 200_000, b"x" * KEPT_BYTES)
+    with pytest.raises(BadLineError, match="200000 bytes are too many for a line; the first 65536 are kept"):
+        FRAMER.frame(long)

@@ -1,0 +1,32 @@
+"""Unpack packages with as many processors as there are."""
+
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from services.downloader.blocks import decompress_blocks
+from services.downloader.bzip2 import decompress
+
+# Per package: enough that no thread waits for the lines of the last block to be written.
+_AHEAD = 2
+
+
+class Unpacker:
+    """Decodes packages; all that are decoded at once share the threads, one a processor."""
+
+    def __init__(self, processors: int | None = None) -> None:
+        count = processors or _processors()
+        # On a single processor blocks in threads would only cost what finding and wrapping them costs.
+        self._threads = ThreadPoolExecutor(count, "bzip2") if count > 1 else None
+        self._ahead = count + _AHEAD
+
+    def __call__(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield a package's bytes; raise CorruptPackageError unless it is whole."""
+        if self._threads is None:
+            return decompress(chunks)
+        return decompress_blocks(chunks, self._threads, self._ahead)
+
+
+def _processors() -> int:
+    # A container may have fewer than the machine; only Linux says so.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
