@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import signal
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -48,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         log.tidy()
     server.stop(grace=None).wait()
     database.close()
+    # Python would wait for the threads of pulls that wait themselves.
+    os._exit(0)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -24,9 +24,13 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Commit what is done inside, or nothing of it."""
-        with self.lock, self._connection:
-            yield self._connection
+        """Commit what is done inside, or nothing of it; a transaction within another is part of it."""
+        with self.lock:
+            if self._connection.in_transaction:
+                yield self._connection
+                return
+            with self._connection:
+                yield self._connection
 
     def close(self) -> None:
         """Write the log back into the file."""

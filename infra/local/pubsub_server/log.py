@@ -60,12 +60,15 @@ class Log:
         """Be done with a message; the next of its ordering key may go."""
         sql = "DELETE FROM deliveries WHERE subscription = ? AND message = ? RETURNING ordering_key"
         for [key] in run.execute(sql, (one.id, number)).fetchall():
-            if key and (first := self._first(run, one, key)):
-                sql = "UPDATE deliveries SET available_at = MIN(available_at, ?) WHERE subscription = ? AND message = ?"
-                run.execute(sql, (self.clock(), one.id, first))
-                self.bells[one.id].notify()
+            self._let_go(run, one, [key] if key else [])
             if not self.catalog.kept_seconds(one.config.topic):
                 run.execute(f"DELETE FROM messages WHERE id = ? AND {_UNWANTED}", (number,))  # noqa: S608
+
+    def _let_go(self, run: Connection, one: Resource, keys: Iterable[str]) -> None:
+        for key in keys:
+            sql = "UPDATE deliveries SET available_at = ? WHERE subscription = ? AND message = ? AND available_at = ?"
+            run.execute(sql, (self.clock(), one.id, self._first(run, one, key), BEHIND))
+            self.bells[one.id].notify()
 
     def _first(self, run: Connection, one: Resource, key: str) -> int | None:
         sql = "SELECT MIN(message) FROM deliveries WHERE subscription = ? AND ordering_key = ? AND ordering_key <> ''"
@@ -99,6 +102,8 @@ class Log:
         )
         sql = f"DELETE FROM deliveries WHERE subscription = ? AND message <= ({last})"  # noqa: S608
         run.execute(sql, (one.id, topic.id, before))
+        keys = "SELECT DISTINCT ordering_key FROM deliveries WHERE subscription = ? AND ordering_key <> ''"
+        self._let_go(run, one, [key for [key] in run.execute(keys, (one.id,)).fetchall()])
 
     def waiting(self) -> dict[str, dict[str, float]]:
         """Return how many messages each subscription has not acknowledged, and the age of the oldest."""

@@ -161,11 +161,12 @@ class Service:
             context.abort(grpc.StatusCode.NOT_FOUND, f"Resource not found (resource={first.subscription}).")
             return
         Thread(target=self._hear, args=(one, requests), daemon=True).start()
+        lease_seconds = first.stream_ack_deadline_seconds or one.config.ack_deadline_seconds
         held: set[Lease] = set()
         while context.is_active() and self._catalog.get(one.name):
             held = self._leases.held(one, held)
             room = min(first.max_outstanding_messages or _MOST, _MOST) - len(held)
-            found = self._leases.take(one, room, first.stream_ack_deadline_seconds, _STREAM_LOOK_SECONDS)
+            found = self._leases.take(one, room, lease_seconds, _STREAM_LOOK_SECONDS)
             held.update(delivery.lease for delivery in found)
             if found:
                 yield wire.StreamingPullResponse(received_messages=[_received(one, delivery) for delivery in found])

@@ -1,5 +1,6 @@
 """Leases, backoff, retention and rests of the embedded Pub/Sub, with a clock that tests set."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -54,9 +55,11 @@ class Server:
 
 
 @pytest.fixture
-def server() -> Server:
+def server() -> Iterator[Server]:
     """A server in memory."""
-    return Server()
+    found = Server()
+    yield found
+    found.close()
 
 
 def test_backoff_doubles_from_the_minimum_to_the_maximum(server: Server) -> None:
@@ -130,6 +133,18 @@ def test_one_message_of_a_key_is_out_at_a_time(server: Server) -> None:
     assert set(again) == {"a1"}
     server.leases.acknowledge(one, again.values())
     assert set(server.take(one)) == {"a2"}
+
+
+def test_a_message_that_expires_lets_the_next_of_its_key_go(server: Server) -> None:
+    """Retention and seek end the wait as an acknowledgement does."""
+    topic = server.topic("topic")
+    one = server.subscribe(topic, enable_message_ordering=True, message_retention_duration={"seconds": 600})
+    server.publish(topic, "old", key="k")
+    server.now += 9 * MINUTE
+    server.publish(topic, "new", key="k")
+    server.now += 2 * MINUTE
+    server.log.tidy()
+    assert set(server.take(one)) == {"new"}
 
 
 def test_what_is_past_its_retention_is_forgotten(server: Server) -> None:
