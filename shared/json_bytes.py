@@ -6,7 +6,7 @@ import re
 import orjson
 
 # orjson makes floats of whole numbers beyond 64 bits; 19 digits may be beyond, fewer cannot.
-_MAY_BE_BEYOND_64_BITS = re.compile(rb"[\s:,\[]-?\d{19}")
+_MAY_BE_BEYOND_64_BITS = re.compile(rb"(?:^|[\s:,\[])-?\d{19}")
 
 
 def read_json(data: bytes) -> object:

@@ -4,12 +4,13 @@ import base64
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from shared.memory import MemoryBucket, MemoryPublisher
 from shared.messages import IOC_PAGES, IocPageLanded
-from shared.ports import Bucket, Outgoing, Publisher, Stored
+from shared.ports import Bucket, Outgoing, Publisher, Stored, Writer
 from shared.secops.chunks import Limits
 from shared.secops.deliver import Importer
 from shared.secops.pages import Page, page_name, read_page
@@ -124,10 +125,20 @@ class MortalBucket:
 
     def __init__(self, bucket: MemoryBucket, life: Life) -> None:
         self.name = bucket.name
-        self.uri = bucket.uri
-        self.writing = bucket.writing
         self._bucket = bucket
         self._life = life
+
+    def uri(self, name: str) -> str:
+        """Return the address of an object."""
+        return self._bucket.uri(name)
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """Yield the names that begin so."""
+        return iter(self._bucket.names(prefix))
+
+    def writing(self, name: str, content_type: str) -> AbstractContextManager[Writer]:
+        """Stream a new object."""
+        return self._bucket.writing(name, content_type)
 
     def read(self, name: str) -> Stored | None:
         """Return an object."""
@@ -234,7 +245,8 @@ class World:
     def _edges(self, life: Life | None) -> tuple[Bucket, Publisher]:
         if life is None:
             return self.bucket, self.pubsub
-        return MortalBucket(self.bucket, life), MortalPublisher(self.pubsub, life)
+        bucket: Bucket = MortalBucket(self.bucket, life)
+        return bucket, MortalPublisher(self.pubsub, life)
 
     def poll(self) -> None:
         """Poll once in a healthy process."""

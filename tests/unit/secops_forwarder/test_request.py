@@ -1,0 +1,125 @@
+"""What a notification looks like on its way to SecOps."""
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.json_bytes import read_json, write_json
+from shared.secops.pages import PageHead
+from shared.secops.request import Form, cleaned
+from tests.doubles import NOON
+from tests.streams import STREAM, notification
+
+SAMPLES = Path(__file__).parents[4] / "shared" / "samples" / "ioc_stream"
+HEAD = PageHead(
+    stream="ioc_stream",
+    sequence=1,
+    signature="",
+    filter="",
+    cursor=None,
+    began=NOON,
+    since=NOON,
+    watermark=NOON,
+    first_date=None,
+    last_date=None,
+    landed_at=NOON,
+    seen={},
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+def test_an_entry_has_what_the_method_asks_for() -> None:
+    """Data in base64, both times in order, namespace and labels."""
+    item = notification(1, NOON - timedelta(minutes=5))
+    entry = json.loads(Form(namespace="blue", use_case="hunting").entry(item, STREAM, HEAD))
+    assert json.loads(base64.b64decode(entry.pop("data")))["id"] == "host-1.example"
+    assert entry == {
+        "log_entry_time": "2026-11-21T11:55:00.000000Z",
+        "collection_time": "2026-11-21T12:00:00.000000Z",
+        "environment_namespace": "blue",
+        "labels": {"stream": {"value": "ioc_stream"}, "use_case": {"value": "hunting"}},
+    }
+
+
+@pytest.mark.parametrize("date", [NOON, NOON + timedelta(hours=1), None, 10**20, "soon", True])
+def test_collection_is_after_the_event_whatever_the_item_says(date: object) -> None:
+    """A clock that is ahead, no date and nonsense give times that SecOps takes."""
+    item = notification(1, NOON)
+    value = int(date.timestamp()) if isinstance(date, datetime) else date
+    item["context_attributes"]["notification_date"] = value
+    entry = json.loads(Form().entry(item, STREAM, HEAD))
+    happened = datetime.fromisoformat(entry["log_entry_time"])
+    assert happened < datetime.fromisoformat(entry["collection_time"])
+    assert happened == (date if isinstance(date, datetime) else NOON)
+
+
+def test_cleaning_removes_what_is_empty_and_sorts() -> None:
+    """null, empty texts, lists and objects go, however deep; zero and false stay; keys are in order."""
+    item = {"z": [None, "", {"a": []}, 0], "b": {"c": {"d": None}}, "a": False, "n": 0.0, "e": ""}
+    assert write_json(cleaned(item), sort=True) == b'{"a":false,"n":0.0,"z":[0]}'
+
+
+def test_verbatim_keeps_everything() -> None:
+    """With SECOPS_CLEAN off the item travels as it came, in its own order."""
+    item = notification(1, NOON)
+    data = json.loads(Form(clean=False).entry(item, STREAM, HEAD))["data"]
+    assert base64.b64decode(data) == write_json(item)
+    assert list(json.loads(base64.b64decode(data))) == list(item)
+
+
+def test_the_same_page_makes_the_same_bytes() -> None:
+    """Whatever the order of the keys in which it was read."""
+    item = notification(1, NOON)
+    backwards = dict(reversed(item.items()))
+    assert Form().entry(item, STREAM, HEAD) == Form().entry(backwards, STREAM, HEAD)
+
+
+@settings(max_examples=60, deadline=None)
+@given(item=st.dictionaries(st.text(max_size=3), JSON, max_size=4))
+def test_an_entry_is_never_larger_than_foreseen(item: dict[str, object]) -> None:
+    """Pages are filled by what an item may need at most; so what fills a page fits into one request."""
+    form = Form(namespace="n" * 9, use_case="ü" * 9)
+    assert len(form.entry(item, STREAM, HEAD)) + 1 <= form.most(len(write_json(item)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(value=JSON | st.just("\ud800") | st.just(10**40))
+def test_json_comes_back_as_it_was(value: object) -> None:
+    """Numbers beyond 64 bits and halves of surrogate pairs included."""
+    assert read_json(json.dumps(value).encode()) == value
+    assert read_json(write_json(value)) == value
+
+
+def test_no_json_is_a_value_error() -> None:
+    """As with the standard library."""
+    with pytest.raises(ValueError, match="Expecting"):
+        read_json(b"{")
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the real pages are not beside this checkout")
+def test_real_items_lose_nothing_but_emptiness() -> None:
+    """Every real notification has its date and id, and cleaning it changes no value that it has."""
+    for file in sorted(SAMPLES.glob("*.json")):
+        for item in json.loads(file.read_bytes())["data"]:
+            date = STREAM.date_of(item)
+            assert date
+            assert date > datetime(2023, 1, 1, tzinfo=UTC)
+            assert STREAM.key_of(item)
+            assert _leaves(cleaned(item)) == _leaves(item)
+
+
+def _leaves(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return [leaf for inner in value.values() for leaf in _leaves(inner)]
+    if isinstance(value, list):
+        return [leaf for inner in value for leaf in _leaves(inner)]
+    return [] if value in (None, "") else [value]
