@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -49,6 +49,9 @@ class Cell:
 
     def _older_than(self, patience: timedelta, now: datetime) -> bool:
         return self.at is not None and now - self.at > patience
+
+
+_FACTS = tuple(field.name for field in fields(Cell))
 
 
 @dataclass(frozen=True)
@@ -141,9 +144,9 @@ def read_coverages(mesh: Mesh, feeds: Sequence[Feed], now: datetime) -> list[Cov
             mesh.warehouse, sql, {"feeds": ("STRING", ",".join(known)), "first_minute": ("TIMESTAMP", begin)}
         )
     for row in rows:
-        facts = dict(row.items())
-        feed = known[facts.pop("feed")]
-        feed[facts["minute"]] = Cell(**facts)
+        # Not row.items(): it copies every value deeply, which for 50,000 minutes takes longer than the query.
+        cell = Cell(**{name: row[name] for name in _FACTS})
+        known[row["feed"]][cell.minute] = cell
     return [_coverage(feed, cells, mesh.plan(feed), begin) for feed, cells in known.items()]
 
 

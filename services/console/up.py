@@ -79,6 +79,7 @@ def run_up(state: Path, *, lines: int, seed: int, pubsub: PubSub, console: Conso
     with stack as mesh:
         source = mesh.endpoints.virustotal or "https://www.virustotal.com/api/v3"
         console.print(f"running; packages come from {source}")
+        console.print(f"status page: {mesh.endpoints.services['console']}")
         console.print(f"endpoints: {state / 'endpoints.json'}   logs: {state / 'logs'}   Ctrl-C stops it")
         mesh.wait()
     console.print("stopped; the state is kept")

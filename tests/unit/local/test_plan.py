@@ -52,7 +52,7 @@ def test_plan_holds_every_part_of_the_topology(machine: Path) -> None:
     found = plan(machine / "state")
     assert [part.name for part in found.first] == [
         *("pubsub", "storage", "bigquery", "virustotal", "secops"),
-        *("planner", "downloader", "loader", "loader-dead", "merger", "secops-poll", "secops-import"),
+        *("planner", "downloader", "loader", "loader-dead", "merger", "secops-poll", "secops-import", "console"),
     ]
     assert found.scheduler
     assert f'"url": "{found.endpoints.services["planner"]}/sweep"' in found.scheduler.command[-1]

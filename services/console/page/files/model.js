@@ -1,0 +1,108 @@
+// What the data says: a letter a minute, and the words for it.
+
+const MINUTE = 60_000;
+const HOUR = 60;
+const DAY = 24 * HOUR;
+
+// level: how far a minute has come, in thirds of a cell. mark: what tells it from others without its colour.
+// A capital letter is a minute in trouble.
+const STATES = {
+  m: { name: "merged", level: 3 },
+  o: { name: "loaded", level: 2, more: "waits for the next merge" },
+  l: { name: "landed", level: 1, more: "about to be loaded" },
+  d: { name: "due", level: 0, more: "asked for" },
+  a: { name: "absent", level: 0, mark: "dash", more: "the source has no package" },
+  D: { name: "missing", level: 0, mark: "hatch" },
+  L: { name: "never loaded", level: 1, mark: "hatch" },
+  O: { name: "never merged", level: 2, mark: "hatch" },
+  X: { name: "dead", level: 3, mark: "cross" },
+  ".": { name: "not due", level: 0, mark: "none" },
+};
+
+const inTrouble = (letter) => letter >= "A" && letter <= "Z";
+
+const number = new Intl.NumberFormat("en");
+const two = (value) => String(value).padStart(2, "0");
+const dayOf = (time) => new Date(time).toLocaleDateString("en", { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" });
+const clock = (time, seconds = false) => new Date(time).toISOString().slice(11, seconds ? 19 : 16);
+const written = (time) => (time === null ? "never" : `${dayOf(time)}, ${clock(time)}`);
+const counted = (count, one, many = `${one}s`) => `${number.format(count)} ${count === 1 ? one : many}`;
+
+function lasted(minutes) {
+  if (minutes < 2 * HOUR) return counted(Math.round(minutes), "minute");
+  return minutes < 2 * DAY ? counted(Math.round(minutes / HOUR), "hour") : counted(Math.round(minutes / DAY), "day");
+}
+
+// One feed's seven days; minutes are known by their number from the first.
+class Feed {
+  constructor(given, first) {
+    Object.assign(this, given);
+    this.begin = Date.parse(first);
+  }
+
+  timeOf(minute) {
+    return this.begin + minute * MINUTE;
+  }
+
+  numberOf(time) {
+    return Math.round((Date.parse(time) - this.begin) / MINUTE);
+  }
+
+  get isEmpty() {
+    return /^\.*$/.test(this.cells);
+  }
+
+  get troubled() {
+    return this.gaps.reduce((sum, gap) => sum + gap.minutes, 0);
+  }
+
+  counts() {
+    const found = {};
+    for (const letter of this.cells) found[letter] = (found[letter] ?? 0) + 1;
+    return found;
+  }
+
+  jobOf(minute) {
+    const job = this.job[minute];
+    if (!job?.startsWith("-")) return job;
+    const digits = new Date(this.timeOf(minute)).toISOString().slice(0, 16).replace(/[-T:]/g, "");
+    return `gti-mesh-${this.feed}-${digits}${job}`;
+  }
+
+  // The facts of one minute, in the order in which a reader wants them.
+  factsOf(minute) {
+    const state = STATES[this.cells[minute]];
+    const { reason = null, attempts = null } = this.said[minute] ?? {};
+    const lines = this.lines[minute];
+    return {
+      minute: `${this.feed} ${dayOf(this.timeOf(minute))}, ${clock(this.timeOf(minute))} UTC`,
+      state: state.more ? `${state.name}, ${state.more}` : state.name,
+      since: this.at[minute] && state.name !== "due" ? `since ${clock(this.at[minute] * 1000, true)}` : null,
+      lines: lines === null ? null : counted(lines, "line"),
+      rejected: this.rejected[minute] ? `${number.format(this.rejected[minute])} rejected` : null,
+      reason: reason && `${reason}${attempts ? ` (${counted(attempts, "delivery", "deliveries")})` : ""}`,
+      job: this.jobOf(minute),
+    };
+  }
+
+  // The next minute in trouble from here, or the previous one; null when there is none.
+  troubleFrom(minute, step) {
+    for (let at = minute + step; at >= 0 && at < this.cells.length; at += step) {
+      if (inTrouble(this.cells[at]) && !inTrouble(this.cells[at - 1] ?? ".")) return at;
+    }
+    return null;
+  }
+
+  // Lines and rejects, an hour of the clock each.
+  hours() {
+    const sums = new Map();
+    for (let minute = 0; minute < this.cells.length; minute += 1) {
+      const hour = Math.floor(this.timeOf(minute) / (HOUR * MINUTE));
+      const sum = sums.get(hour) ?? { lines: 0, rejected: 0 };
+      sum.lines += this.lines[minute] ?? 0;
+      sum.rejected += this.rejected[minute] ?? 0;
+      sums.set(hour, sum);
+    }
+    return [...sums].map(([hour, sum]) => ({ time: hour * HOUR * MINUTE, ...sum }));
+  }
+}
