@@ -10,6 +10,7 @@ from infra.local.machine import find_emulator, find_java
 from infra.local.mesh import LocalMesh
 from infra.topology import Topology
 from shared.outcomes import Misconfigured
+from tests.secops import RunningSecOps, end_secops, start_secops
 from tests.simulator import Running, end, start
 
 
@@ -49,3 +50,18 @@ def vt(simulator_process: Running) -> Running:
     """Return the VirusTotal simulator in the state of its start."""
     simulator_process.control.reset()
     return simulator_process
+
+
+@pytest.fixture(scope="session")
+def secops_process() -> Iterator[RunningSecOps]:
+    """Run one SecOps simulator for all tests of a session."""
+    running = start_secops()
+    yield running
+    end_secops(running)
+
+
+@pytest.fixture
+def secops(secops_process: RunningSecOps) -> RunningSecOps:
+    """Return the SecOps simulator in the state of its start."""
+    secops_process.control.reset()
+    return secops_process

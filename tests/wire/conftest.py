@@ -17,7 +17,7 @@ from google.cloud.pubsub_v1.subscriber.client import Client as SubscriberClient
 from infra.local.endpoints import Endpoints
 
 REPOSITORY = Path(__file__).parents[2]
-TOPICS = ("feed-minutes", "feed-minutes-dead", "minutes-landed", "minutes-landed-dead")
+TOPICS = ("feed-minutes", "feed-minutes-dead", "minutes-landed", "minutes-landed-dead", "ioc-pages", "ioc-pages-dead")
 # The example of the W3C's recommendation.
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
