@@ -56,7 +56,7 @@ def test_endpoints_file_tells_other_programs_where_everything_is(mesh: LocalMesh
     """The file holds the keys of the design, and what it says is what runs."""
     found = read_endpoints(folder / "state")
     assert found == mesh.endpoints
-    assert set(mesh.endpoints.services) == {"planner", "downloader", "loader", "loader-dead", "merger"}
+    assert set(mesh.endpoints.services) == set(stand_in_topology().services)
     assert (mesh.endpoints.project, mesh.endpoints.bucket) == ("gti-mesh-local", "gti-mesh-landing")
     assert mesh.endpoints.dataset == "vt_feeds"
 
