@@ -1,7 +1,12 @@
 """What only the embedded Pub/Sub does: where the official emulator differs from the real service, and faults."""
 
+import json
+from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from socket import SHUT_RDWR
+from threading import Event
 
 import pytest
 import requests
@@ -10,6 +15,7 @@ from google.pubsub_v1.types import DeadLetterPolicy, PubsubMessage, PushConfig, 
 
 from infra.local.pubsub_server.client import PubSubControl
 from infra.local.pubsub_server.faults import Rule
+from infra.local.pubsub_server.push import Sender
 from tests.contract.pubsub_servers import PubSub, serving, start
 from tests.pubsub import receiver
 from tests.waiting import wait_until
@@ -127,6 +133,37 @@ def test_pushes_go_out_side_by_side(server: PubSub) -> None:
         server.subscribe(topic, push_config=PushConfig(push_endpoint=endpoint.url))
         server.publish(topic, *(str(number) for number in range(8)))
         wait_until(lambda: len(waiting) == 8, 15, "eight requests at once")
+
+
+def test_an_answer_after_the_deadline_is_none() -> None:
+    """The ack deadline is the timeout of the request; the same connection is not used again."""
+    asked, may_answer = Event(), Event()
+
+    def late(text: str) -> int:
+        asked.set()
+        if text == "late":
+            may_answer.wait(10)
+        return 204
+
+    with receiver(late) as endpoint, closing(Sender(endpoint.url, timeout=0.2)) as sender:
+        assert sender.post(push_of("late")) == 0
+        assert asked.is_set()
+        assert sender.post(push_of("in time")) == 204
+        may_answer.set()
+
+
+def test_an_endpoint_may_close_an_idle_connection() -> None:
+    """The next push opens another, and is not taken for refused; an endpoint that is gone refuses."""
+    with receiver() as endpoint, closing(Sender(endpoint.url, timeout=5)) as sender:
+        assert sender.post(push_of("first")) == 204
+        sender._connection.sock.shutdown(SHUT_RDWR)
+        assert sender.post(push_of("second")) == 204
+    assert sender.post(push_of("third")) == 0
+
+
+def push_of(text: str) -> bytes:
+    """Return the body of a push."""
+    return json.dumps({"message": {"data": b64encode(text.encode()).decode()}}).encode()
 
 
 def test_what_one_machine_does_not_have_is_said(server: PubSub) -> None:

@@ -3,6 +3,7 @@
 import http.client
 import json
 import logging
+from contextlib import closing
 from dataclasses import dataclass
 from threading import Thread
 from urllib.parse import urlsplit
@@ -56,10 +57,10 @@ class Push:
 
     def _work(self, line: Line) -> None:
         one, deadline = line.subscription, line.subscription.config.ack_deadline_seconds
-        sender = Sender(one.config.push_config.push_endpoint, timeout=deadline)
-        while self._lines.get(one.id) is line and self._catalog.get(one.name) is one:
-            for delivery in self._leases.take(one, 1, deadline + _GRACE_SECONDS, _LOOK_SECONDS):
-                self._settle(line, delivery, accepted=sender.post(envelope(one, delivery)) in _ACKS)
+        with closing(Sender(one.config.push_config.push_endpoint, timeout=deadline)) as sender:
+            while self._lines.get(one.id) is line and self._catalog.get(one.name) is one:
+                for delivery in self._leases.take(one, 1, deadline + _GRACE_SECONDS, _LOOK_SECONDS):
+                    self._settle(line, delivery, accepted=sender.post(envelope(one, delivery)) in _ACKS)
 
     def _settle(self, line: Line, delivery: Delivery, *, accepted: bool) -> None:
         """Like Cloud Pub/Sub, slow the whole subscription down after nacks, and up again after acks."""
@@ -100,10 +101,14 @@ class Sender:
             answer = self._connection.getresponse()
             answer.read()
         except (OSError, http.client.HTTPException) as error:
-            self._connection.close()
+            self.close()
             if kept and isinstance(error, ConnectionError):
                 # An endpoint may close a connection that was idle; only a new one tells whether it is there.
                 return self.post(body)
             log.info("no answer from %s: %s", self._path, error)
             return 0
         return answer.status
+
+    def close(self) -> None:
+        """Close the connection; the next request opens another."""
+        self._connection.close()
