@@ -45,9 +45,16 @@ def test_the_demo_balances_and_says_so(tmp_path: Path) -> None:
     assert (domains["due"], domains["merged"], domains["absent"], domains["dead"]) == (9, 8, 1, 0)
     assert domains["lines"] == domains["history_rows"] + domains["rejected"]
     assert (domains["rejected"], domains["staging_rows"]) == (2, 0)
-    [dead] = report["dead_letters"]
-    assert dead["topic"] == "feed-minutes-dead"
-    assert "whole UTC minute" in dead["reason"]
+    stream = report["streams"]["ioc_stream"]
+    assert stream["balanced"] is True
+    assert stream["notifications"] == stream["delivered"] + stream["dead_lettered"] >= 120
+    assert stream["dead_lettered"] == 1
+    assert stream["pages"] >= stream["requests"] > 3
+    assert 0 < sum(each["duplicates"] for each in report["streams"].values()) < 60
+    reasons = {dead["topic"]: dead["reason"] for dead in report["dead_letters"]}
+    assert len(report["dead_letters"]) == 2
+    assert "whole UTC minute" in reasons["feed-minutes-dead"]
+    assert "above the limit of 400000" in reasons["ioc-pages-dead"]
     assert (tmp_path / ".gti-mesh/demo/storage/gti-mesh-landing/domains").is_dir()
     assert not (tmp_path / ".gti-mesh/demo/endpoints.json").exists()
 

@@ -15,10 +15,13 @@ from infra.local.parts import SimulatorOptions
 from infra.local.virustotal.client import SimulatorControl
 from services.console.accounts import FeedAccounts, read_accounts
 from services.console.dead_letters import DeadLetter, peek_dead_letters
-from services.console.demo.show import show_accounts, show_dead_letters, show_places, show_sample
+from services.console.demo.show import show_accounts, show_dead_letters, show_places, show_sample, show_streams
 from services.console.demo.story import disturb, script
+from services.console.demo.streams import NOTIFICATION_SECONDS, StreamDay
+from services.console.demo.streams import SETTINGS as STREAM_SETTINGS
 from services.console.follow import bars, follow, latest_event, reached
 from services.console.mesh import Mesh, local_mesh
+from services.console.stream_accounts import StreamAccounts
 from services.console.trigger import trigger
 from services.console.up import local_stack
 from shared.asking import ask
@@ -42,6 +45,30 @@ class DemoOptions:
     state: Path
     report: Path | None
     pubsub: PubSub
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the demo has to show at its end."""
+
+    feeds: dict[str, FeedAccounts]
+    streams: dict[str, StreamAccounts]
+    dead: list[DeadLetter]
+
+    @property
+    def balanced(self) -> bool:
+        """Whether everything balances."""
+        accounts: list[FeedAccounts | StreamAccounts] = [*self.feeds.values(), *self.streams.values()]
+        return not any(any(account.mismatches()) for account in accounts)
+
+    def report(self, seconds: float) -> dict[str, object]:
+        """Return everything as the report has it."""
+        return {
+            "seconds": round(seconds, 1),
+            "feeds": {feed: account.report() for feed, account in self.feeds.items()},
+            "streams": {stream: account.report() for stream, account in self.streams.items()},
+            "dead_letters": [letter.report() for letter in self.dead],
+        }
 
 
 @dataclass(frozen=True)
@@ -69,8 +96,8 @@ def run_demo(options: DemoOptions, console: Console) -> bool:
     day = Day.of(options.minutes, datetime.now(UTC))
     stack = local_stack(
         options.state,
-        {"FEEDS": options.feeds, "PLAN_BACK": str(day.planned)},
-        simulator=SimulatorOptions(seed=options.seed, lines=options.lines),
+        {"FEEDS": options.feeds, "PLAN_BACK": str(day.planned), **STREAM_SETTINGS},
+        simulator=SimulatorOptions(seed=options.seed, lines=options.lines, notification_seconds=NOTIFICATION_SECONDS),
         on_progress=lambda _: None,
         schedules=False,
         fresh=True,
@@ -80,20 +107,17 @@ def run_demo(options: DemoOptions, console: Console) -> bool:
     with stack as running:
         console.print(f"  running after {stack.timings['total']:.1f} s\n")
         mesh = local_mesh(running.endpoints, options.feeds)
-        accounts, dead = _play(running, mesh, day, console)
+        outcome = _play(running, mesh, day, console)
         seconds = time.monotonic() - began
-        _tell(mesh, accounts, dead, console)
+        _tell(mesh, outcome, console)
         show_places(options.state, running.endpoints, console)
-    _write_report(options.report, seconds, accounts, dead)
-    balanced = all(not any(account.mismatches()) for account in accounts.values())
-    verdict = "[bold green]everything balances[/]" if balanced else "[bold red]the accounts do not balance[/]"
+    _write_report(options.report, outcome.report(seconds))
+    verdict = "[bold green]everything balances[/]" if outcome.balanced else "[bold red]the accounts do not balance[/]"
     console.print(f"\n{verdict} after {seconds:.0f} s")
-    return balanced
+    return outcome.balanced
 
 
-def _play(
-    running: LocalMesh, mesh: Mesh, day: Day, console: Console
-) -> tuple[dict[str, FeedAccounts], list[DeadLetter]]:
+def _play(running: LocalMesh, mesh: Mesh, day: Day, console: Console) -> Outcome:
     control = SimulatorControl(str(running.endpoints.virustotal_control))
     console.print("[bold]a bad day[/]")
     _say(script(control, day.expected(datetime.now(UTC)), day.missing), console)
@@ -104,10 +128,14 @@ def _play(
         if day.missing:
             ask(mesh.publisher, feed.name, [day.missing], reason="replay")
     _say(disturb(mesh.publisher, feeds[0].name, minutes[feeds[0].name][-1]), console)
+    streams = StreamDay(running.endpoints, mesh)
+    _say(streams.begin(), console)
     console.print()
     _bring_in(running, mesh, minutes, console)
     _replay_one(running, mesh, feeds[0], minutes[feeds[0].name][-1], console)
-    return {feed.name: read_accounts(mesh, feed, deep=True) for feed in feeds}, peek_dead_letters(mesh)
+    delivered = streams.finish(running.check, _TOO_LONG_SECONDS)
+    accounts = {feed.name: read_accounts(mesh, feed, deep=True) for feed in feeds}
+    return Outcome(accounts, delivered, peek_dead_letters(mesh))
 
 
 def _say(texts: list[str], console: Console) -> None:
@@ -141,19 +169,15 @@ def _replay_one(running: LocalMesh, mesh: Mesh, feed: Feed, minute: datetime, co
     trigger(running.endpoints, "merger")
 
 
-def _tell(mesh: Mesh, accounts: dict[str, FeedAccounts], dead: list[DeadLetter], console: Console) -> None:
-    show_accounts(accounts, console)
-    show_dead_letters(dead, console)
+def _tell(mesh: Mesh, outcome: Outcome, console: Console) -> None:
+    show_accounts(outcome.feeds, console)
+    show_streams(outcome.streams, console)
+    show_dead_letters(outcome.dead, console)
     show_sample(mesh, mesh.settings.feed_definitions()[0], console)
 
 
-def _write_report(file: Path | None, seconds: float, accounts: dict[str, FeedAccounts], dead: list[DeadLetter]) -> None:
+def _write_report(file: Path | None, report: dict[str, object]) -> None:
     if file is None:
         return
-    report = {
-        "seconds": round(seconds, 1),
-        "feeds": {feed: account.report() for feed, account in accounts.items()},
-        "dead_letters": [letter.report() for letter in dead],
-    }
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

@@ -1,5 +1,6 @@
 """What the demo prints at its end: accounts, dead letters, a query, and where everything lies."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from infra.local.endpoints import Endpoints
 from services.console.accounts import FeedAccounts
 from services.console.dead_letters import DeadLetter
 from services.console.mesh import Mesh
+from services.console.stream_accounts import StreamAccounts
 from shared.feeds.definition import Feed
 from shared.gcp.bigquery import bigquery_errors, run_query
 from shared.warehouse.rendering import render
@@ -28,22 +30,40 @@ _FIGURES = {
     "current_rows": "ids, each with its newest version",
 }
 
+_STREAM_FIGURES = {
+    "notifications": "notifications",
+    "delivered": "  accepted by SecOps",
+    "dead_lettered": "  dead-lettered",
+    "pages": "pages of the log",
+    "requests": "requests that SecOps accepted",
+    "duplicates": "notifications sent twice, after an answer that was lost",
+}
+
 
 def show_accounts(accounts: dict[str, FeedAccounts], console: Console) -> None:
     """Print a column a feed, and whatever does not balance."""
-    reports = {feed: account.report() for feed, account in accounts.items()}
+    _show(accounts, _FIGURES, console)
+
+
+def show_streams(accounts: dict[str, StreamAccounts], console: Console) -> None:
+    """Print a column a stream, and whatever does not balance."""
+    _show(accounts, _STREAM_FIGURES, console)
+
+
+def _show(accounts: Mapping[str, FeedAccounts | StreamAccounts], figures: Mapping[str, str], console: Console) -> None:
+    reports = {name: account.report() for name, account in accounts.items()}
     table = Table("accounts", title_justify="left")
-    for feed in reports:
-        table.add_column(feed, justify="right")
-    for figure, meaning in _FIGURES.items():
+    for name in reports:
+        table.add_column(name, justify="right")
+    for figure, meaning in figures.items():
         table.add_row(meaning, *(str(report[figure]) for report in reports.values()))
     table.add_section()
     verdicts = ("[green]yes[/]" if report["balanced"] else "[red]NO[/]" for report in reports.values())
     table.add_row("balanced", *verdicts)
     console.print(table)
-    for feed, account in accounts.items():
+    for name, account in accounts.items():
         for wrong in account.mismatches():
-            console.print(f"[red]{feed}: {wrong}[/]")
+            console.print(f"[red]{name}: {wrong}[/]")
 
 
 def show_dead_letters(letters: list[DeadLetter], console: Console) -> None:
