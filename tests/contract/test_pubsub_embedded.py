@@ -135,6 +135,20 @@ def test_pushes_go_out_side_by_side(server: PubSub) -> None:
         wait_until(lambda: len(waiting) == 8, 15, "eight requests at once")
 
 
+def test_a_backlog_is_pushed_although_its_topic_is_gone(server: PubSub) -> None:
+    """A subscription outlives its topic until its messages are acknowledged."""
+    topic = server.topic()
+    gone = Event()
+    with receiver(lambda _: 204 if gone.is_set() else 503) as endpoint:
+        subscription = server.subscribe(topic, push_config=PushConfig(push_endpoint=endpoint.url))
+        server.publish(topic, "left behind")
+        wait_until(lambda: len(endpoint.got) > 0, 10, "a refused push")
+        server.publisher.delete_topic(topic=topic)
+        gone.set()
+        control = PubSubControl(server.control)
+        wait_until(lambda: control.backlog()[subscription].messages == 0, 10, "an accepted push")
+
+
 def test_an_answer_after_the_deadline_is_none() -> None:
     """The ack deadline is the timeout of the request; the same connection is not used again."""
     asked, may_answer = Event(), Event()

@@ -58,9 +58,13 @@ class Push:
     def _work(self, line: Line) -> None:
         one, deadline = line.subscription, line.subscription.config.ack_deadline_seconds
         with closing(Sender(one.config.push_config.push_endpoint, timeout=deadline)) as sender:
-            while self._lines.get(one.id) is line and self._catalog.get(one.name) is one:
+            while self._lines.get(one.id) is line and self._exists(one):
                 for delivery in self._leases.take(one, 1, deadline + _GRACE_SECONDS, _LOOK_SECONDS):
                     self._settle(line, delivery, accepted=sender.post(envelope(one, delivery)) in _ACKS)
+
+    def _exists(self, one: Resource) -> bool:
+        found = self._catalog.get(one.name)
+        return found is not None and found.id == one.id
 
     def _settle(self, line: Line, delivery: Delivery, *, accepted: bool) -> None:
         """Like Cloud Pub/Sub, slow the whole subscription down after nacks, and up again after acks."""
