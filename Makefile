@@ -12,7 +12,7 @@ else
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check format bench bench-pubsub lock clean
+.PHONY: help demo up test check format bench bench-merge bench-pubsub lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ format: $(VENV)/.dev ## mend what ruff can mend
 
 bench: $(VENV)/.dev ## measure the downloader on this machine
 	@$(BIN)/python -m tests.bench.downloader $(ARGS)
+
+bench-merge: $(VENV)/.dev ## bill a merge by BigQuery's rules as the archive grows; rewrites docs/cost.md
+	@$(BIN)/python -m tests.bench.merge --page docs/cost.md $(ARGS)
 
 bench-pubsub: $(VENV)/.dev ## measure the embedded Pub/Sub on this machine
 	@$(BIN)/python -m tests.bench.pubsub $(ARGS)

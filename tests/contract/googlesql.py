@@ -13,6 +13,7 @@ from zetasql.types import (
     LanguageOptions,
     ResolvedCreateTableFunctionStmt,
     ResolvedCreateViewStmt,
+    SimpleCatalog,
     SimpleTable,
     Type,
     TypeKind,
@@ -48,6 +49,7 @@ class GoogleSql:
         self._language = language()
         self._tables = [self._table(table) for table in tables]
         self._functions: list[str] = []
+        self._analyzers: dict[tuple[int, tuple[str, ...]], Analyzer] = {}
         self._options = AnalyzerOptions(language_options=self._language, allow_undeclared_parameters=True)
 
     def add_view(self, name: str, create: str) -> None:
@@ -108,6 +110,13 @@ class GoogleSql:
             yield kind
 
     def _analyzer(self, variables: dict[str, Type]) -> Analyzer:
+        # Building a catalog takes longer than analysing a statement with it.
+        key = (len(self._tables), tuple(variables))
+        if key not in self._analyzers:
+            self._analyzers[key] = Analyzer(self._options, self._catalog(variables))
+        return self._analyzers[key]
+
+    def _catalog(self, variables: dict[str, Type]) -> SimpleCatalog:
         catalog = CatalogBuilder("warehouse").with_builtin_functions(
             ZetaSQLBuiltinFunctionOptions(language_options=self._language)
         )
@@ -116,7 +125,7 @@ class GoogleSql:
         for name, kind in variables.items():
             # The analyzer knows no script variables; to a statement they are constants.
             catalog.add_constant(ConstantBuilder(name).set_type(kind).build())
-        return Analyzer(self._options, catalog.build())
+        return catalog.build()
 
     def _table(self, table: Table) -> SimpleTable:
         built = TableBuilder(f"{self._dataset}.{table.name}")
