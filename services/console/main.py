@@ -11,6 +11,7 @@ from rich.console import Console
 
 from infra.local.machine import PUBSUB_VARIABLE, PubSub
 from services.console.operate import dead_app, gaps, status
+from services.console.secops import secops_app
 from shared.minutes import parse_minute
 from shared.outcomes import MeshError
 
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.command()(status)
 app.command()(gaps)
 app.add_typer(dead_app, name="dead")
+app.add_typer(secops_app, name="secops")
 
 State = Annotated[
     Path | None,

@@ -1,11 +1,13 @@
 """One suite for the bucket and its in-memory twin: what commits and state rest on."""
 
 from collections.abc import Callable
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from infra.local.endpoints import Endpoints
+from shared.folder import FolderBucket
 from shared.gcp.storage import StorageBucket, storage_client
 from shared.memory import MemoryBucket
 from shared.outcomes import Misconfigured, Retryable
@@ -14,11 +16,13 @@ from shared.ports import Bucket
 Name = Callable[[str], str]
 
 
-@pytest.fixture(params=["memory", "emulator"])
-def bucket(request: pytest.FixtureRequest) -> Bucket:
-    """Return the twin, or the adapter on the Cloud Storage emulator."""
+@pytest.fixture(params=["memory", "folder", "emulator"])
+def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Bucket:
+    """Return the twin, a folder, or the adapter on the Cloud Storage emulator."""
     if request.param == "memory":
         return MemoryBucket()
+    if request.param == "folder":
+        return FolderBucket(tmp_path / "bucket")
     endpoints: Endpoints = request.getfixturevalue("emulators")
     return StorageBucket(endpoints.bucket, storage_client(endpoints.project, endpoints.storage))
 
@@ -105,7 +109,8 @@ def test_names_may_hold_what_feeds_and_streams_need(bucket: Bucket, name: Name) 
     """Slashes, dots and dashes in a name stay what they are, in the object and in its address."""
     deep = name("domains/2026/11/21/1410-0a1b.rejects.ndjson")
     assert bucket.create(deep, b"x")
-    assert bucket.uri(deep) == f"gs://{bucket.name}/{deep}"
+    assert bucket.uri(deep) == f"{bucket.uri('')}{deep}"
+    assert f"/{bucket.name}/" in bucket.uri(deep)
 
 
 def test_names_are_listed_by_prefix_in_order(bucket: Bucket, name: Name) -> None:
@@ -128,3 +133,12 @@ def test_storage_that_does_not_answer_is_retryable_in_time() -> None:
     unreachable = StorageBucket("b", storage_client("p", "http://127.0.0.1:9"), retry_seconds=0.5)
     with pytest.raises(Retryable, match="Cloud Storage failed"):
         unreachable.read("a")
+
+
+def test_a_folder_keeps_to_itself(tmp_path: Path) -> None:
+    """No name leads out of it, and what cannot be a folder is named."""
+    with pytest.raises(Misconfigured, match="leads out of"):
+        FolderBucket(tmp_path / "bucket").read("../elsewhere")
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(Misconfigured, match="cannot be a folder"):
+        FolderBucket(tmp_path / "file")

@@ -1,0 +1,38 @@
+"""`gti-mesh secops`: forward streams in this process, and have a tenant check the parser."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+secops_app = typer.Typer(help="IOC streams into Google SecOps.", no_args_is_help=True)
+
+
+@secops_app.command()
+def run(
+    once: Annotated[bool, typer.Option("--once", help="Poll and deliver once, instead of every five minutes.")] = False,
+    folder: Annotated[
+        Path | None, typer.Option(help="Keep pages and deliveries in this folder instead of LANDING_BUCKET.")
+    ] = None,
+) -> None:
+    """Poll the streams and deliver their pages in this one process, without Pub/Sub and without services."""
+    from services.console.standalone import run_standalone
+
+    if not run_standalone(folder, once=once, say=typer.echo):
+        raise typer.Exit(1)
+
+
+@secops_app.command("check-parser")
+def check_parser(
+    parser: Annotated[
+        Path | None, typer.Option(help="Parser to check; by default the one that comes with the mesh.")
+    ] = None,
+    samples: Annotated[
+        Path | None, typer.Option(help="Logs, one JSON object a line; by default made-up notifications.")
+    ] = None,
+) -> None:
+    """Have the SecOps instance run a parser on sample logs, cleaned and verbatim, and show what it makes of them."""
+    from services.console.parser_check import check_parser as check
+
+    if not check(parser, samples, say=typer.echo):
+        raise typer.Exit(1)
