@@ -1,6 +1,8 @@
 """What becomes of a requested minute."""
 
-from collections.abc import Iterator
+import gzip
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from threading import Barrier, Thread
@@ -10,6 +12,7 @@ import pytest
 from services.downloader.bzip2 import CorruptPackageError, decompress
 from services.downloader.download import Downloader
 from services.downloader.landing import ChangedShapeError
+from services.downloader.unpack import Unpacker
 from shared.feeds.definition import known_feeds
 from shared.memory import MemoryBucket, MemoryPublisher
 from shared.messages import MinuteAbsent, MinuteLanded, MinuteRequested, landing_event
@@ -24,7 +27,12 @@ MANIFEST = "domains/2026/11/21/1000.json"
 class House:
     """A downloader among doubles."""
 
-    def __init__(self, source: Source | None = None, deadline: timedelta = timedelta(seconds=60)) -> None:
+    def __init__(
+        self,
+        source: Source | None = None,
+        deadline: timedelta = timedelta(seconds=60),
+        unpack: Callable[[Iterable[bytes]], Iterator[bytes]] = decompress,
+    ) -> None:
         self.bucket = MemoryBucket()
         self.publisher = MemoryPublisher()
         self.source = source or Source()
@@ -34,7 +42,7 @@ class House:
             source=self.source,
             bucket=self.bucket,
             publisher=self.publisher,
-            unpack=decompress,
+            unpack=unpack,
             feeds=[known_feeds()["domains"]],
             now=self.clock,
             deadline=deadline,
@@ -188,6 +196,33 @@ def test_of_two_downloads_at_once_one_commits() -> None:
         thread.join(timeout=20)
     assert house.events() == [house.manifest()] * 2
     assert sorted(house.bucket.objects) == sorted([MANIFEST, house.manifest().uri.removeprefix("gs://landing/")])
+
+
+def test_several_minutes_at_once_do_not_mix() -> None:
+    """A worker's threads land a minute each, every one with its own lines, through the same decoding threads."""
+    house = House(unpack=Unpacker(2))
+    minutes = {MINUTE + timedelta(minutes=number): feed_lines(5 + number, minute=number) for number in range(8)}
+    house.source.packages |= {minute: package_of(lines) for minute, lines in minutes.items()}
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(house.ask, minutes))
+    landed = {event.minute: event for event in house.events() if isinstance(event, MinuteLanded)}
+    assert {minute: event.lines for minute, event in landed.items()} == {m: len(lines) for m, lines in minutes.items()}
+    for minute, lines in minutes.items():
+        stored = house.bucket.objects[landed[minute].uri.removeprefix("gs://landing/")].data
+        rows = gzip.decompress(stored).splitlines()
+        assert [row.partition(b',"object":')[2] for row in rows] == [line + b"}" for line in lines]
+
+
+def test_the_loser_of_a_race_takes_its_rejects_with_it() -> None:
+    """Neither data nor rejects of the second download stay."""
+    house = House(SourceOfTwo())
+    house.source.packages[MINUTE] = package_of([*feed_lines(3), b"bad"])
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda _: house.ask(), range(2)))
+    rejects = house.manifest().rejects_uri
+    assert rejects
+    named = {MANIFEST, *(uri.removeprefix("gs://landing/") for uri in (house.manifest().uri, rejects))}
+    assert set(house.bucket.objects) == named
 
 
 def test_force_with_the_same_content_announces_what_landed(house: House) -> None:
