@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from services.console.coverage import Coverage, Gap, describe, read_coverages
-from services.console.dead import Death, open_deaths
+from services.console.dead import Death, open_deaths, remedy
 from services.console.mesh import Mesh
 
 # Availability (60 min), grace, two missed merges: beyond this a feed is stale.
@@ -101,9 +101,13 @@ class MeshStatus:
     def problems(self) -> list[str]:
         """Return what needs a person, a line each."""
         found = [problem for feed in self.feeds for problem in feed.problems()]
-        nameless = [death for death in self.deaths if death.minute is None]
-        found += [f"dead letter {death.message_id}: {death.reason}; gti-mesh dead show" for death in nameless]
+        found += [f"dead letter {death.message_id}: {death.reason}; {remedy([death])}" for death in self.untold()]
         return found
+
+    def untold(self) -> list[Death]:
+        """Return the dead letters of which no gap tells: without a minute, or of a feed that is not switched on."""
+        feeds = {feed.feed for feed in self.feeds}
+        return [death for death in self.deaths if death.minute is None or death.feed not in feeds]
 
     def report(self) -> dict[str, object]:
         """Return the status as JSON has it."""

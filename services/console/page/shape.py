@@ -33,6 +33,7 @@ def shape(status: MeshStatus, coverages: Sequence[Coverage], *, seconds: int) ->
         "feeds": [{**_feed(feed), **minutes[feed.feed]} for feed in status.feeds],
         "subscriptions": [asdict(subscription) for subscription in status.subscriptions],
         "dead_letters": [_letters(deaths) for deaths in _alike(status.deaths)],
+        "untold": len(status.untold()),
     }
 
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.console.coverage import Cell, Coverage
-from services.console.status import feed_status
+from services.console.dead import Death
+from services.console.status import MeshStatus, feed_status
 from shared.minutes import ONE_MINUTE
 from tests.doubles import NOON
 
@@ -100,3 +101,17 @@ def test_a_feed_that_has_only_begun_is_not_stale() -> None:
     status = feed_status(Coverage("domains", (), None), NOON)
     assert status.freshness_minutes is None
     assert list(status.problems()) == []
+
+
+def test_a_dead_letter_that_is_no_gap_is_told_by_itself() -> None:
+    """One without a minute, and one of a feed that is not switched on; a dead minute of a feed is a gap already."""
+    letters = [
+        Death("1", "domains", None, "cannot be read", 1, None, NOON, None),
+        Death("2", "urls", FIRST, "not switched on", 1, None, NOON, None),
+        Death("3", "domains", FIRST, "no licence", 1, None, NOON, None),
+    ]
+    problems = MeshStatus(NOON, [feed_status(covered(), NOON)], (), letters).problems()
+    assert problems == [
+        "dead letter 1: cannot be read; gti-mesh dead discard 1",
+        "dead letter 2: not switched on; gti-mesh dead redrive 2",
+    ]

@@ -9,7 +9,7 @@ function shape(kind, attributes) {
 }
 
 function drawChart(place, feed) {
-  const hours = feed.hours();
+  const hours = feed.throughput();
   const most = Math.max(1, ...hours.map((hour) => hour.lines));
   const svg = shape("svg", { viewBox: `0 0 ${hours.length} 100`, preserveAspectRatio: "none", role: "img" });
   svg.setAttribute("aria-label", chartInWords(hours, most));

@@ -12,9 +12,9 @@ const STATES = {
   l: { name: "landed", level: 1, more: "about to be loaded" },
   d: { name: "due", level: 0, more: "asked for" },
   a: { name: "absent", level: 0, mark: "dash", more: "the source has no package" },
-  D: { name: "missing", level: 0, mark: "hatch" },
-  L: { name: "never loaded", level: 1, mark: "hatch" },
-  O: { name: "never merged", level: 2, mark: "hatch" },
+  D: { name: "missing", level: 0, mark: "hatch", more: "asked for, and nothing has come" },
+  L: { name: "never loaded", level: 1, mark: "hatch", more: "landed, and no load has followed" },
+  O: { name: "never merged", level: 2, mark: "hatch", more: "loaded, and no merge has followed" },
   X: { name: "dead", level: 3, mark: "cross" },
   ".": { name: "not due", level: 0, mark: "none" },
 };
@@ -93,16 +93,22 @@ class Feed {
     return null;
   }
 
-  // Lines and rejects, an hour of the clock each.
-  hours() {
-    const sums = new Map();
-    for (let minute = 0; minute < this.cells.length; minute += 1) {
-      const hour = Math.floor(this.timeOf(minute) / (HOUR * MINUTE));
-      const sum = sums.get(hour) ?? { lines: 0, rejected: 0 };
-      sum.lines += this.lines[minute] ?? 0;
-      sum.rejected += this.rejected[minute] ?? 0;
-      sums.set(hour, sum);
+  // The hours of the clock that the minutes fall into: when each begins, and its minutes as [from, to).
+  *hours() {
+    const minutes = this.cells.length;
+    for (let from = 0; from < minutes;) {
+      const inside = (this.timeOf(from) / MINUTE) % HOUR;
+      const to = Math.min(from + HOUR - inside, minutes);
+      yield { time: this.timeOf(from) - inside * MINUTE, from, to };
+      from = to;
     }
-    return [...sums].map(([hour, sum]) => ({ time: hour * HOUR * MINUTE, ...sum }));
+  }
+
+  // Lines and rejects, an hour each.
+  throughput() {
+    const total = (values) => values.reduce((sum, value) => sum + (value ?? 0), 0);
+    return [...this.hours()].map(({ time, from, to }) => (
+      { time, lines: total(this.lines.slice(from, to)), rejected: total(this.rejected.slice(from, to)) }
+    ));
   }
 }

@@ -33,9 +33,9 @@ function show(data, readAt) {
 function verdict(data, feeds) {
   if (!feeds.length) return ["No feed is switched on", false];
   const minutes = feeds.reduce((sum, feed) => sum + feed.troubled, 0);
-  const nameless = data.dead_letters.filter((letters) => !letters.minutes.length);
-  const letters = nameless.reduce((sum, one) => sum + one.ids.length, 0);
   const conditions = feeds.reduce((sum, feed) => sum + feed.conditions.length, 0);
+  // The others are minutes that are dead, and counted already.
+  const letters = data.untold;
   const needs = [minutes && counted(minutes, "minute"), letters && counted(letters, "dead letter")].filter(Boolean);
   if (needs.length) return [`${needs.join(" and ")} ${minutes + letters === 1 ? "needs" : "need"} a hand`, true];
   if (conditions) return [`Nothing is missing, but ${counted(conditions, "feed")} ${conditions === 1 ? "needs" : "need"} a look`, true];

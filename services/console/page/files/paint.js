@@ -80,9 +80,10 @@ function paintWeek(canvas, feed, colours) {
   canvas.width = 24 * width;
   canvas.height = 8 * height;
   const context = canvas.getContext("2d");
-  for (const [place, letter] of worstByHour(feed)) {
+  for (const { time, from, to } of feed.hours()) {
+    const place = time / (HOUR * MINUTE);
     const [day, hour] = [Math.floor(place / 24) - firstDay, place % 24];
-    context.fillStyle = colours[glance(letter)];
+    context.fillStyle = colours[glance(worst(feed.cells.slice(from, to)))];
     context.fillRect(hour * width, day * height, width - ratio, height - ratio);
   }
 }
@@ -93,14 +94,6 @@ function glance(letter) {
   return letter === "m" || letter === "o" ? "merged" : "rule";
 }
 
-function worstByHour(feed) {
-  const order = ".amoldOLDX";
-  const worst = new Map();
-  for (let minute = 0; minute < feed.cells.length; minute += 1) {
-    const place = Math.floor(feed.timeOf(minute) / (HOUR * MINUTE));
-    const letter = feed.cells[minute];
-    if (order.indexOf(letter) > order.indexOf(worst.get(place) ?? ".")) worst.set(place, letter);
-    else if (!worst.has(place)) worst.set(place, letter);
-  }
-  return worst;
+function worst(cells) {
+  return [..."XDLOdloma"].find((letter) => cells.includes(letter)) ?? ".";
 }
