@@ -1,6 +1,5 @@
 """What logs:import accepts, checked as documented (google/cloud/chronicle/v1beta/ingestion.proto)."""
 
-import base64
 import binascii
 from typing import Annotated
 
@@ -26,7 +25,7 @@ def _decoded(value: object) -> bytes:
     if not isinstance(value, str):
         raise ValueError("data must be a base64 string")
     try:
-        return base64.b64decode(value, validate=True)
+        return binascii.a2b_base64(value, strict_mode=True)
     except binascii.Error as error:
         raise ValueError(f"data is not base64: {error}") from None
 

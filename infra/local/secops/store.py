@@ -1,7 +1,7 @@
 """What the simulator accepted: every log's key is counted, and the newest logs are kept whole."""
 
 import hashlib
-import json
+import re
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -10,6 +10,8 @@ from threading import Lock
 from pydantic import BaseModel, ConfigDict
 
 from infra.local.secops.requests import Log
+
+_NOTIFICATION_ID = re.compile(rb'"notification_id":\s*"([^"\\]+)"')
 
 
 class LogTypeReport(BaseModel):
@@ -131,10 +133,9 @@ class Store:
 
 def _key(data: bytes) -> str:
     """Return what tells a log from others: the notification's id, or else a digest of the whole log."""
-    try:
-        return str(json.loads(data)["context_attributes"]["notification_id"])
-    except (ValueError, LookupError, TypeError):
-        return hashlib.sha256(data).hexdigest()
+    # Reading whole items as JSON would make the simulator the slowest part of every measurement.
+    found = _NOTIFICATION_ID.search(data)
+    return found.group(1).decode() if found else hashlib.sha256(data).hexdigest()
 
 
 class Burst:

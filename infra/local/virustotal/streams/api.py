@@ -1,9 +1,11 @@
 """Answers `GET /api/v3/ioc_stream` and `GET /api/v3/collections`."""
 
+import heapq
 import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Protocol
 from urllib.parse import quote, urlencode
 
@@ -102,9 +104,11 @@ class ListsApi:
             after = self._after(request)
         except (BadFilterError, BadCursorError) as error:
             return errors.error(400, "BadRequestError", str(error))
-        items = sorted(self._items(which, found), key=lambda item: _place(item.date, item.id, descending))
-        left = items if after is None else [item for item in items if _is_after(item, after, descending)]
-        return self._answer(request, which, left[:limit], more=len(left) > limit, count=len(items))
+        places = [(_place(item.date, item.id, descending), item) for item in self._items(which, found)]
+        begin = _place(after.date, after.id, descending) if after else None
+        left = [each for each in places if begin is None or each[0] > begin]
+        page = [item for _, item in heapq.nsmallest(limit + 1, left, key=itemgetter(0))]
+        return self._answer(request, which, page[:limit], more=len(page) > limit, count=len(places))
 
     def _after(self, request: Request) -> Cursor | None:
         text = request.query.get("cursor")
@@ -157,7 +161,3 @@ def _question(request: Request) -> str:
 def _place(date: int, name: str, descending: bool) -> tuple[int, str]:
     # Equal dates come in ascending order of ids both ways (seen in real pages of date-).
     return (-date if descending else date), name
-
-
-def _is_after(item: Item, cursor: Cursor, descending: bool) -> bool:
-    return _place(item.date, item.id, descending) > _place(cursor.date, cursor.id, descending)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from infra.local.virustotal.content import domain, file, ip_address, url
 from infra.local.virustotal.content.draw import Draw
@@ -36,7 +36,7 @@ class Notification:
     date: int
     padding: int = 0
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The notification's id, which does not grow with time."""
         # Multiplying by an odd number permutes the residues of a power of two.

@@ -1,0 +1,198 @@
+"""Three ways to bring notifications into SecOps, each in processes of its own.
+
+Run as `python -m tests.bench.stream_contenders NAME VIRUSTOTAL SECOPS FOLDER`. Prints one line of JSON: seconds, the
+seconds slept on purpose, and the largest process in mebibytes.
+"""
+
+import base64
+import json
+import logging
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from multiprocessing import Process, Queue
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import requests
+from pydantic import SecretStr
+
+from infra.local.virustotal.simulator import DEFAULT_KEY
+from shared.folder import FolderBucket
+from shared.messages import IocPageLanded
+from shared.ports import Outgoing
+from shared.secops.chunks import Limits
+from shared.secops.client import Instance, SecOps, anonymous_session
+from shared.secops.deliver import Importer
+from shared.secops.poll import Poller
+from shared.secops.request import Form
+from shared.streams import find_stream
+from shared.virustotal.client import FixedKey, VirusTotal
+from shared.virustotal.pages import Pages
+
+_LIMITS = Limits(bytes=3_900_000, logs=1000)
+_STREAM = find_stream("ioc_stream")
+_IMPORTERS = 2
+# What the predecessor allows itself by default.
+_PREDECESSOR_BYTES = 3_200_000
+
+Messages = "Queue[bytes | int | None]"
+Log = dict[str, Any]
+
+
+class _Publisher:
+    """Pub/Sub's part: takes pages from one process to the other."""
+
+    def __init__(self, queue: Any) -> None:
+        self._queue = queue
+
+    def publish(self, topic: str, messages: Iterable[Outgoing]) -> int:
+        """Pass messages on."""
+        del topic
+        bodies = [message.body for message in messages]
+        for body in bodies:
+            self._queue.put(body)
+        return len(bodies)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _import(secops: str, folder: str, queue: Any, told: Any) -> None:
+    """Deliver pages until there are no more."""
+    importer = Importer(
+        secops=SecOps(_instance(secops), anonymous_session),
+        bucket=FolderBucket(Path(folder)),
+        publisher=_Publisher(told),
+        streams=[_STREAM],
+        form=Form(),
+        limits=_LIMITS,
+        now=_now,
+    )
+    with ThreadPoolExecutor(_IMPORTERS) as threads:
+        bodies: Iterator[bytes] = iter(queue.get, None)
+        list(threads.map(lambda body: importer.handle(IocPageLanded.model_validate_json(body)), bodies))
+    told.put(_peak())
+
+
+def mesh(virustotal: str, secops: str, folder: str) -> tuple[float, float]:
+    """Poll in this process and import in another, as the two services do."""
+    queue: Any = Queue()
+    told: Any = Queue()
+    other = Process(target=_import, args=(secops, folder, queue, told))
+    other.start()
+    api = VirusTotal(api_url=f"{virustotal}/api/v3", key=FixedKey(SecretStr(DEFAULT_KEY)))
+    poller = Poller(
+        source=Pages(api),
+        bucket=FolderBucket(Path(folder)),
+        publisher=_Publisher(queue),
+        form=Form(),
+        limits=_LIMITS,
+        now=_now,
+        deadline=timedelta(hours=1),
+        page_size=40,
+    )
+    poller.poll(_STREAM)
+    queue.put(None)
+    peak = told.get()
+    other.join()
+    return 0.0, peak
+
+
+def forty(virustotal: str, secops: str, folder: str) -> tuple[float, float]:
+    """Send each page of 40 as one request, one after the other."""
+    del folder
+    client = SecOps(_instance(secops), anonymous_session)
+    for items in _pages(virustotal):
+        client.import_logs(_STREAM.log_type, json.dumps(_payload([_log(_cleaned(item)) for item in items])).encode())
+    return 0.0, 0.0
+
+
+def predecessor(virustotal: str, secops: str, folder: str) -> tuple[float, float]:
+    """Collect everything, clean everything, cut by the size of each entry's JSON, and send; without its sleeps."""
+    del folder
+    pages = list(_pages(virustotal))
+    items = [_cleaned(item) for page in pages for item in page]
+    chunks = list(_predecessor_chunks(items))
+    for chunk in chunks:
+        payload = _payload(chunk)
+        len(json.dumps(payload))
+        requests.post(_instance(secops).url(_STREAM.log_type), json=payload, timeout=60).raise_for_status()
+    return 0.5 * (len(pages) - 1) + 1.0 * (len(chunks) - 1), 0.0
+
+
+def _predecessor_chunks(items: list[Any]) -> Iterator[list[Log]]:
+    chunk: list[Log] = []
+    size = 0
+    for item in items:
+        log = _log(item)
+        length = len(json.dumps(log).encode()) + 1
+        if chunk and size + length > _PREDECESSOR_BYTES:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(log)
+        size += length
+    yield chunk
+
+
+def _pages(virustotal: str) -> Iterator[list[Any]]:
+    begin = f"{_now() - timedelta(days=1):%Y-%m-%dT%H:%M:%S}+"
+    first = f"{virustotal}/api/v3/ioc_stream?filter={quote(f'date:{begin}')}&order=date-&limit=40"
+    url: str | None = first
+    while url:
+        answer = requests.get(url, headers={"x-apikey": DEFAULT_KEY}, timeout=60).json()
+        yield answer["data"]
+        cursor = answer["meta"].get("cursor")
+        url = f"{first}&cursor={quote(cursor)}" if cursor else None
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, dict):
+        inner = {name: _cleaned(value[name]) for name in sorted(value)}
+        return {name: one for name, one in inner.items() if one is not None and one not in ("", [], {})}
+    if isinstance(value, list):
+        return [one for one in (_cleaned(one) for one in value) if one is not None and one not in ("", [], {})]
+    return value
+
+
+def _log(item: Any) -> Log:
+    happened = datetime.fromtimestamp(item["context_attributes"]["notification_date"], UTC)
+    return {
+        "data": base64.b64encode(json.dumps(item).encode()).decode(),
+        "environment_namespace": "",
+        "labels": {"use_case_name": {"value": "gti_ioc_stream"}},
+        # The predecessor sends no times; the documented shape, which the simulator checks, asks for both.
+        "log_entry_time": happened.isoformat(),
+        "collection_time": _now().isoformat(),
+    }
+
+
+def _payload(logs: list[Log]) -> dict[str, object]:
+    return {"inline_source": {"logs": logs, "forwarder": _instance("").forwarder("f")}}
+
+
+def _instance(host: str) -> Instance:
+    return Instance(host, "v1beta", "p", "us", "0a1b")
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+CONTENDERS: dict[str, Callable[[str, str, str], tuple[float, float]]] = {
+    "gti-mesh": mesh,
+    "40 a request": forty,
+    "predecessor": predecessor,
+}
+
+if __name__ == "__main__":
+    logging.disable(logging.CRITICAL)
+    began = time.perf_counter()
+    slept, other_peak = CONTENDERS[sys.argv[1]](*sys.argv[2:])
+    seconds = time.perf_counter() - began
+    sys.stdout.write(json.dumps({"seconds": seconds, "slept": slept, "peak": max(_peak(), other_peak)}) + "\n")
