@@ -64,6 +64,10 @@ class Gap:
     trouble: str
     reason: str | None = None
 
+    def holds(self, feed: str | None, minute: datetime | None) -> bool:
+        """Say whether a minute lies in the gap."""
+        return feed == self.feed and minute is not None and self.first <= minute <= self.last
+
     @property
     def minutes(self) -> int:
         """How many minutes the gap has."""

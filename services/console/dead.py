@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from services.console.dead_letters import HANDLED
 from services.console.mesh import Mesh
+from shared.dead_letters import ATTEMPTS_SPENT
 from shared.gcp.bigquery import bigquery_errors, run_query
 from shared.warehouse.rendering import render
 
@@ -28,22 +30,35 @@ class Death:
     source: str | None
     at: datetime
     state: str | None
+    reached: datetime | None = None
 
     @property
     def open(self) -> bool:
-        """Whether nothing has come of the minute since."""
+        """Whether nothing has come of the minute since.
+
+        A minute that is there can have a letter too, such as `source changed`; spent attempts at it are no matter.
+        """
+        later = self.reached is not None and self.at > self.reached
+        return self._lost or (later and not self.reason.startswith(ATTEMPTS_SPENT))
+
+    @property
+    def action(self) -> Literal["redrive", "discard"]:
+        """What is to be done with the letter; handed back, one without a minute, or of one that is there, is futile."""
+        return "redrive" if self.minute and self._lost else "discard"
+
+    @property
+    def _lost(self) -> bool:
         return self.state in (None, "dead")
 
 
 def remedy(deaths: Sequence[Death]) -> str:
-    """Return the command that deals with dead letters of one kind: hand them back, or discard what names no minute.
+    """Return the command that deals with dead letters of one kind, after their cause has been dealt with.
 
     An id comes with its message, from whoever published it; one that a shell could take for more is not repeated.
     """
     if not all(_PLAIN.fullmatch(death.message_id) for death in deaths):
         return "gti-mesh dead list"
-    action = "redrive" if deaths[0].minute else "discard"
-    return " ".join(("gti-mesh dead", action, *(death.message_id for death in deaths)))
+    return " ".join(("gti-mesh dead", deaths[0].action, *(death.message_id for death in deaths)))
 
 
 def open_deaths(mesh: Mesh, now: datetime) -> list[Death]:

@@ -7,7 +7,8 @@ SELECT
   dead.attempts,
   dead.source,
   dead.`at`,
-  status.state
+  status.state,
+  status.`at` AS reached
 FROM `{{ dataset }}.minutes` AS dead
 LEFT JOIN `{{ dataset }}.minute_status` AS status
   ON status.feed = dead.feed AND status.minute = dead.minute

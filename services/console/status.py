@@ -105,9 +105,9 @@ class MeshStatus:
         return found
 
     def untold(self) -> list[Death]:
-        """Return the dead letters of which no gap tells: without a minute, or of a feed that is not switched on."""
-        feeds = {feed.feed for feed in self.feeds}
-        return [death for death in self.deaths if death.minute is None or death.feed not in feeds]
+        """Return the dead letters of which no gap tells, such as those without a minute."""
+        gaps = [gap for feed in self.feeds for gap in feed.gaps]
+        return [death for death in self.deaths if not any(gap.holds(death.feed, death.minute) for gap in gaps)]
 
     def report(self) -> dict[str, object]:
         """Return the status as JSON has it."""

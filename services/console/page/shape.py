@@ -48,7 +48,7 @@ def _alike(deaths: Sequence[Death]) -> Iterator[list[Death]]:
     """Yield dead letters of one feed and reason together, the newest first, as many as one command line can name."""
     kinds: dict[tuple[object, ...], list[Death]] = {}
     for death in deaths:
-        kinds.setdefault((death.feed, death.minute is None, death.reason, death.source), []).append(death)
+        kinds.setdefault((death.feed, death.action, death.reason, death.source), []).append(death)
     for kind in kinds.values():
         yield from (kind[at : at + _LETTERS_A_COMMAND] for at in range(0, len(kind), _LETTERS_A_COMMAND))
 

@@ -104,14 +104,34 @@ def test_a_feed_that_has_only_begun_is_not_stale() -> None:
 
 
 def test_a_dead_letter_that_is_no_gap_is_told_by_itself() -> None:
-    """One without a minute, and one of a feed that is not switched on; a dead minute of a feed is a gap already."""
+    """Without a minute, of a feed that is off, of a minute that is there; a dead minute is a gap already."""
     letters = [
         Death("1", "domains", None, "cannot be read", 1, None, NOON, None),
         Death("2", "urls", FIRST, "not switched on", 1, None, NOON, None),
-        Death("3", "domains", FIRST, "no licence", 1, None, NOON, None),
+        Death("3", "domains", FIRST, "no licence", 1, None, NOON, "dead"),
+        Death("4", "domains", at(1), "source changed", 1, None, NOON, "merged", at(2)),
     ]
-    problems = MeshStatus(NOON, [feed_status(covered(), NOON)], (), letters).problems()
-    assert problems == [
+    status = feed_status(covered(Cell(FIRST, "dead", NOON), Cell(NOON - timedelta(hours=2), "merged", NOON)), NOON)
+    problems = MeshStatus(NOON, [status], (), letters).problems()
+    assert problems[1:] == [
         "dead letter 1: cannot be read; gti-mesh dead discard 1",
         "dead letter 2: not switched on; gti-mesh dead redrive 2",
+        "dead letter 4: source changed; gti-mesh dead discard 4",
     ]
+
+
+@pytest.mark.parametrize(
+    ("reason", "state", "reached", "is_open"),
+    [
+        ("no licence", "dead", NOON, True),
+        ("not switched on", None, None, True),
+        ("no licence", "merged", NOON + ONE_MINUTE, False),
+        ("source changed", "merged", NOON - ONE_MINUTE, True),
+        ("attempts spent: 100 deliveries by downloader", "merged", NOON - ONE_MINUTE, False),
+    ],
+)
+def test_a_letter_is_open_until_its_minute_has_come(
+    reason: str, state: str | None, reached: datetime | None, is_open: bool
+) -> None:
+    """A verdict on a minute that had come before it needs a person; spent attempts at such a minute do not."""
+    assert Death("1", "domains", FIRST, reason, 1, None, NOON, state, reached).open is is_open
