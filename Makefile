@@ -12,7 +12,7 @@ else
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check format bench bench-merge bench-pubsub lock clean
+.PHONY: help demo up test check format bench bench-merge bench-pubsub bench-secops lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ bench-merge: $(VENV)/.dev ## bill a merge by BigQuery's rules as the archive gro
 
 bench-pubsub: $(VENV)/.dev ## measure the embedded Pub/Sub on this machine
 	@$(BIN)/python -m tests.bench.pubsub $(ARGS)
+
+bench-secops: $(VENV)/.dev ## measure the way of notifications into SecOps beside two others
+	@$(BIN)/python -m tests.bench.secops $(ARGS)
 
 lock: ## compile the pins anew (needs uv); no index addresses are recorded
 	uv pip compile --quiet --universal --generate-hashes --no-header pyproject.toml -o requirements.lock

@@ -14,8 +14,8 @@ from shared.streams import LARGEST_PAGE, Stream, find_stream
 # What VT_FILTERS, VT_ORDER, VT_DATE_FILTER and CHRONICLE_LOG_TYPE speak of.
 MAIN_STREAM = "ioc_stream"
 
-_SPAN = re.compile(r"-?(\d{1,5})([mhd])", re.ASCII)
-_MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
+_SPAN = re.compile(r"-?(\d{1,5})([mhdw])", re.ASCII)
+_MINUTES = {"m": 1, "h": 60, "d": 24 * 60, "w": 7 * 24 * 60}
 
 
 def _minutes_back(value: object) -> object:
