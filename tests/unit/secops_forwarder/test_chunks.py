@@ -22,7 +22,7 @@ def pieces(entries: list[bytes], limits: Limits, first: int = 0) -> tuple[list[C
     return chunks, [piece for piece in found if isinstance(piece, Oversize)]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(entries=st.lists(ENTRY, max_size=25), limits=LIMITS)
 def test_nothing_is_lost_and_no_request_is_above_a_limit(entries: list[bytes], limits: Limits) -> None:
     """Chunks and oversize entries together are the page, in order; the size is that of the real body."""
@@ -36,7 +36,7 @@ def test_nothing_is_lost_and_no_request_is_above_a_limit(entries: list[bytes], l
         assert one.bytes == len(FORM.body([entries[one.position]])) > limits.bytes
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(entries=st.lists(ENTRY, max_size=25), limits=LIMITS)
 def test_no_request_more_than_needed(entries: list[bytes], limits: Limits) -> None:
     """What begins a chunk would not have fitted into the one before: so no cut in this order has fewer chunks."""
@@ -46,7 +46,7 @@ def test_no_request_more_than_needed(entries: list[bytes], limits: Limits) -> No
         assert len(together) > limits.logs or len(FORM.body(together)) > limits.bytes
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(entries=st.lists(ENTRY, min_size=1, max_size=25), limits=LIMITS, data=st.data())
 def test_going_on_behind_a_chunk_makes_the_same_chunks(
     entries: list[bytes], limits: Limits, data: st.DataObject

@@ -377,7 +377,7 @@ ACTION = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(actions=st.lists(ACTION, max_size=14), page_size=st.integers(1, 6), logs=st.integers(1, 7))
 def test_no_history_loses_or_repeats_a_notification(
     actions: list[tuple[str, object]], page_size: int, logs: int

@@ -83,7 +83,7 @@ def test_the_same_page_makes_the_same_bytes() -> None:
     assert Form().entry(item, STREAM, HEAD) == Form().entry(backwards, STREAM, HEAD)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(item=st.dictionaries(st.text(max_size=3), JSON, max_size=4))
 def test_an_entry_is_never_larger_than_foreseen(item: dict[str, object]) -> None:
     """Pages are filled by what an item may need at most; so what fills a page fits into one request."""
@@ -91,7 +91,7 @@ def test_an_entry_is_never_larger_than_foreseen(item: dict[str, object]) -> None
     assert len(form.entry(item, STREAM, HEAD)) + 1 <= form.most(len(write_json(item)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(value=JSON | st.just("\ud800") | st.just(10**40))
 def test_json_comes_back_as_it_was(value: object) -> None:
     """Numbers beyond 64 bits and halves of surrogate pairs included."""
