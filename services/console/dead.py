@@ -15,6 +15,8 @@ from shared.warehouse.rendering import render
 # The keeping subscriptions keep no longer.
 KEPT = timedelta(days=31)
 
+# As shared.envelope words it.
+_UNREADABLE = "the message "
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
 
@@ -43,8 +45,8 @@ class Death:
 
     @property
     def action(self) -> Literal["redrive", "discard"]:
-        """What is to be done with the letter; handed back, one without a minute, or of one that is there, is futile."""
-        return "redrive" if self.minute and self._lost else "discard"
+        """What is to be done with the letter; what cannot be read, or is there already, is handed back in vain."""
+        return "redrive" if self._lost and not self.reason.startswith(_UNREADABLE) else "discard"
 
     @property
     def _lost(self) -> bool:

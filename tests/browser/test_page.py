@@ -20,7 +20,7 @@ def bad_day() -> dict[str, object]:
     for number in range(3):
         minute = DAY_AGO + timedelta(minutes=number)
         week[minute] = Cell(minute, "dead", NOW, reason=HOSTILE, attempts=100)
-    dead = Death("17", None, None, HOSTILE, 1, "downloader", NOW, None)
+    dead = Death("17", None, None, f"the message cannot be read: {HOSTILE}", 1, "downloader", NOW, None)
     return mesh_data(week, merged_week(), deaths=(dead,))
 
 
@@ -56,7 +56,7 @@ def test_a_strangers_reason_is_only_ever_text(visit: Visit, site: Site) -> None:
     site.data = bad_day()
     page = visit()
     expect(page.locator("#gaps .reason")).to_have_text(HOSTILE)
-    expect(page.locator("#dead .reason")).to_have_text(HOSTILE)
+    expect(page.locator("#dead .reason")).to_have_text(f"the message cannot be read: {HOSTILE}")
     page.locator("#gaps").get_by_role("button", name="Show").click()
     expect(page.locator("#readout")).to_contain_text(HOSTILE)
     assert page.locator("main img").count() == 0

@@ -40,7 +40,7 @@ def page(
     warehouse.ledger.record(
         [
             LedgerRow("merged", now, "domains", NEWEST, lines=3, rejected=1, job_id="a-job"),
-            LedgerRow("dead", now, reason="<b>never</b>", source="downloader", attempts=1, message_id="17"),
+            LedgerRow("dead", now, reason="the message <b>never</b>", source="downloader", attempts=1, message_id="17"),
         ]
     )
     monkeypatch.setenv("BQ_DATASET", warehouse.dataset)
@@ -67,7 +67,7 @@ def test_the_data_is_what_the_ledger_says(page: FlaskClient) -> None:
     newest = len(feed["cells"].rstrip(".")) - 1
     assert (feed["cells"].strip("."), feed["lines"][newest], feed["job"][newest]) == ("m", 3, "a-job")
     [letter] = data["dead_letters"]
-    assert (letter["reason"], letter["remedy"]) == ("<b>never</b>", "gti-mesh dead discard 17")
+    assert (letter["reason"], letter["remedy"]) == ("the message <b>never</b>", "gti-mesh dead discard 17")
     assert datetime.fromisoformat(answer.headers["X-Read-At"]) <= datetime.now(UTC)
     again = page.get("/data.json", headers={"If-None-Match": answer.headers["ETag"], "Accept-Encoding": "gzip"})
     assert (again.status_code, again.data) == (304, b"")

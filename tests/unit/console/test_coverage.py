@@ -106,7 +106,7 @@ def test_a_feed_that_has_only_begun_is_not_stale() -> None:
 def test_a_dead_letter_that_is_no_gap_is_told_by_itself() -> None:
     """Without a minute, of a feed that is off, of a minute that is there; a dead minute is a gap already."""
     letters = [
-        Death("1", "domains", None, "cannot be read", 1, None, NOON, None),
+        Death("1", "domains", None, "the message has no body", 1, None, NOON, None),
         Death("2", "urls", FIRST, "not switched on", 1, None, NOON, None),
         Death("3", "domains", FIRST, "no licence", 1, None, NOON, "dead"),
         Death("4", "domains", at(1), "source changed", 1, None, NOON, "merged", at(2)),
@@ -114,7 +114,7 @@ def test_a_dead_letter_that_is_no_gap_is_told_by_itself() -> None:
     status = feed_status(covered(Cell(FIRST, "dead", NOON), Cell(NOON - timedelta(hours=2), "merged", NOON)), NOON)
     problems = MeshStatus(NOON, [status], (), letters).problems()
     assert problems[1:] == [
-        "dead letter 1: cannot be read; gti-mesh dead discard 1",
+        "dead letter 1: the message has no body; gti-mesh dead discard 1",
         "dead letter 2: not switched on; gti-mesh dead redrive 2",
         "dead letter 4: source changed; gti-mesh dead discard 4",
     ]

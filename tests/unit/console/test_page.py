@@ -20,8 +20,10 @@ from services.console.page.document import document
 from services.console.page.reading import Reading, Readings
 from services.console.page.shape import MINUTES, shape
 from services.console.status import MeshStatus, feed_status
+from shared.envelope import Delivery, PushedMessage, read_message
+from shared.messages import minute_requested
 from shared.minutes import last_due
-from shared.outcomes import Misconfigured
+from shared.outcomes import Misconfigured, Poison
 from tests.doubles import NOON, Clock
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
@@ -78,9 +80,16 @@ def test_letters_of_one_reason_are_one_card() -> None:
     assert second["ids"] == ["20", "21", "22", "23", "24"]
 
 
-def test_a_letter_that_names_no_minute_can_only_be_discarded() -> None:
-    """Nothing that is handed back would ever succeed."""
-    assert remedy([death(minute=None)]) == "gti-mesh dead discard 17"
+@pytest.mark.parametrize("data", [b"", b"{", b'{"feed": "domains"}'])
+def test_what_cannot_be_read_can_only_be_discarded(data: bytes) -> None:
+    """Handed back, it would never succeed; a page of a stream names no minute either, and can."""
+    delivery = Delivery(message=PushedMessage(data=base64.b64encode(data).decode(), message_id="1"), subscription="s")
+    with pytest.raises(Poison) as poison:
+        read_message(minute_requested, delivery)
+    assert remedy([death(minute=None, reason=poison.value.reason)]) == "gti-mesh dead discard 17"
+    assert remedy([death(minute=None, reason="attempts spent: 100 deliveries by secops-import")]) == (
+        "gti-mesh dead redrive 17"
+    )
 
 
 @given(st.text(max_size=40))
