@@ -17,7 +17,7 @@ from shared.outcomes import MeshError
 
 app = typer.Typer(
     name="gti-mesh",
-    help="Every VirusTotal feed minute in BigQuery: nothing lost, nothing twice.",
+    help="Every VirusTotal feed minute in BigQuery, every notification in SecOps: nothing lost, nothing twice.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
