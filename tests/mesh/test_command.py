@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import requests
 
 from infra.local.endpoints import Endpoints, read_endpoints
 from infra.local.machine import PUBSUB_VARIABLE
@@ -89,6 +90,9 @@ def test_up_serves_the_other_commands(tmp_path: Path, up: tuple[Endpoints, "subp
     sql = f"SELECT COUNT(*) AS n FROM `{endpoints.dataset}.domains_history` WHERE feed_minute < TIMESTAMP_ADD(TIMESTAMP '{first:%Y-%m-%d %H:%M:00}+00', INTERVAL 3 MINUTE)"  # noqa: E501, S608
     [row] = warehouse(endpoints).query(sql, timeout=30).result(timeout=60)
     assert row["n"] == 9
+    page = requests.get(f"{endpoints.services['console']}/data.json", timeout=60)
+    assert page.status_code == 200, page.text
+    assert [feed["feed"] for feed in page.json()["feeds"]] == ["domains"]
     again = run("provision", folder=tmp_path)
     assert again.returncode == 0
     assert "created" not in again.stdout

@@ -58,7 +58,7 @@ class CoverageMap {
   draw() {
     performance.mark("map");
     this.size = this.measure();
-    const { ratio, top } = this.size;
+    const { ratio } = this.size;
     const colours = theme();
     const last = this.placeOf(this.feed.cells.length - 1);
     this.canvas.width = Math.round(this.canvas.parentElement.clientWidth * ratio);
@@ -67,7 +67,8 @@ class CoverageMap {
     const context = this.canvas.getContext("2d");
     context.font = `${11 * ratio}px ${getComputedStyle(document.body).fontFamily}`;
     context.textBaseline = "middle";
-    this.drawLabels(context, colours, top);
+    this.drawScale(context, colours);
+    this.drawRows(context, colours);
     this.drawCells(context, colours);
     this.grid.setAttribute("aria-rowcount", String(last.row + 1));
     this.grid.setAttribute("aria-colcount", String(this.size.rowMinutes));
@@ -89,31 +90,29 @@ class CoverageMap {
     }
   }
 
-  drawLabels(context, colours, top) {
-    const { label, hours, pitch, rowMinutes, rowHeight, narrow, ratio } = this.size;
+  // Across: how far into its row a minute lies.
+  drawScale(context, colours) {
+    const { hours, top } = this.size;
     context.fillStyle = colours.soft;
-    for (let hour = 0; hour < hours; hour += 1) {
-      const step = hours > 1 ? `+${hour} h` : ":00";
-      context.fillText(step, this.left(hour * HOUR), top / 2);
-    }
-    if (hours === 1) for (const part of [15, 30, 45]) context.fillText(`:${part}`, label + part * pitch, top / 2);
-    let day = null;
-    for (let minute = 0; minute < this.feed.cells.length + rowMinutes; minute += rowMinutes) {
-      const time = this.size.origin + minute * MINUTE;
-      if (time > this.feed.timeOf(this.feed.cells.length - 1)) break;
-      const y = this.rowTop(minute / rowMinutes) + (rowHeight - 2 * ratio) / 2;
-      const today = dayOf(time);
-      context.fillStyle = today === day ? colours.soft : colours.ink;
-      const hour = two(new Date(time).getUTCHours());
-      if (narrow && today !== day) context.fillText(`${today.split(",")[0]} ${new Date(time).getUTCDate()}`, 0, y);
-      else if (narrow && hour % 3 === 0) context.fillText(hour, 0, y);
-      else if (narrow) continue;
-      else {
-        if (today !== day) context.fillText(today.replace(",", ""), 0, y);
-        context.fillStyle = colours.soft;
-        context.fillText(`${hour}`, label - 22 * ratio, y);
-      }
-      day = today;
+    const ticks = hours === 1 ? [0, 15, 30, 45] : Array.from({ length: hours }, (_, hour) => hour * HOUR);
+    for (const tick of ticks) context.fillText(hours === 1 ? `:${two(tick)}` : `+${tick / HOUR} h`, this.left(tick), top / 2);
+  }
+
+  // Down: the day where it begins, and the hour of each row, or of every third where rows are low.
+  drawRows(context, colours) {
+    const { label, origin, rowMinutes, rowHeight, narrow, ratio } = this.size;
+    const rows = this.placeOf(this.feed.cells.length - 1).row + 1;
+    for (let row = 0; row < rows; row += 1) {
+      const time = origin + row * rowMinutes * MINUTE;
+      const y = this.rowTop(row) + rowHeight / 2 - ratio;
+      const hour = new Date(time).getUTCHours();
+      const isNewDay = row === 0 || dayOf(time) !== dayOf(time - rowMinutes * MINUTE);
+      const [weekday, date] = dayOf(time).split(", ");
+      context.fillStyle = colours.ink;
+      if (isNewDay) context.fillText(narrow ? `${weekday} ${date.split(" ")[1]}` : `${weekday} ${date}`, 0, y);
+      context.fillStyle = colours.soft;
+      if (!narrow) context.fillText(two(hour), label - 22 * ratio, y);
+      else if (!isNewDay && hour % 3 === 0) context.fillText(two(hour), 0, y);
     }
   }
 

@@ -76,7 +76,7 @@ class Feed {
     const lines = this.lines[minute];
     return {
       minute: `${this.feed} ${dayOf(this.timeOf(minute))}, ${clock(this.timeOf(minute))} UTC`,
-      state: state.more ? `${state.name}, ${state.more}` : state.name,
+      state: state.more ? `${state.name}: ${state.more}` : state.name,
       since: this.at[minute] && state.name !== "due" ? `since ${clock(this.at[minute] * 1000, true)}` : null,
       lines: lines === null ? null : counted(lines, "line"),
       rejected: this.rejected[minute] ? `${number.format(this.rejected[minute])} rejected` : null,
