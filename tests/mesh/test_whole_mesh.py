@@ -1,12 +1,14 @@
 """The whole mesh on one machine: every promise about a minute, from outside."""
 
 import json
+import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+import requests
 
 from infra.local.mesh import LocalMesh
 from infra.local.parts import SIMULATOR_KEY, SimulatorOptions
@@ -32,7 +34,7 @@ def running(state: Path) -> Iterator[Whole]:
     with LocalMesh(
         state=state,
         topology=read_topology(profile="tests"),
-        settings={"FEEDS": "domains", "PLAN_BACK": "4", "LOG_FORMAT": "text"},
+        settings={"FEEDS": "domains", "PLAN_BACK": "4", "LOG_FORMAT": "json"},
         simulator=SimulatorOptions(seed=11, lines=5),
         schedules=False,
         provision=lambda endpoints: provision_feeds(endpoints, "domains"),
@@ -219,3 +221,19 @@ def test_bigquery_away_for_a_while_loses_nothing(whole: Whole) -> None:
     whole.wait_for(minutes, "loaded")
     whole.call("merger")
     whole.assert_exact(minutes)
+
+
+def test_a_minute_leaves_one_trace_in_every_log(whole: Whole) -> None:
+    """The trace of the request that asked for it stands in the lines of downloader and loader, with its minute."""
+    [minute] = due_minutes(1, ago=timedelta(hours=4))
+    at, trace = format_minute(minute), secrets.token_hex(16)
+    body = {"feed": "domains", "first": at, "last": at}
+    headers = {"traceparent": f"00-{trace}-b7ad6b7169203331-01"}
+    answer = requests.post(f"{whole.endpoints.services['planner']}/replay", json=body, headers=headers, timeout=60)
+    answer.raise_for_status()
+    whole.wait_for([minute], "loaded", "merged")
+    for service, message in (("downloader", "downloader.landed"), ("loader", "loader.loaded")):
+        lines = [json.loads(line) for line in whole.mesh.log(service).read_text().splitlines() if trace in line]
+        [said] = [line for line in lines if line["message"].startswith(message)]
+        assert said["minute"] == at
+        assert said["logging.googleapis.com/trace"] == f"projects/{whole.endpoints.project}/traces/{trace}"
