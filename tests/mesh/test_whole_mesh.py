@@ -225,7 +225,7 @@ def test_bigquery_away_for_a_while_loses_nothing(whole: Whole) -> None:
 
 def test_a_minute_leaves_one_trace_in_every_log(whole: Whole) -> None:
     """The trace of the request that asked for it stands in the lines of downloader and loader, with its minute."""
-    [minute] = due_minutes(1, ago=timedelta(hours=4))
+    [minute] = due_minutes(1, ago=15 * ONE_HOUR)
     at, trace = format_minute(minute), secrets.token_hex(16)
     body = {"feed": "domains", "first": at, "last": at}
     headers = {"traceparent": f"00-{trace}-b7ad6b7169203331-01"}
