@@ -1,6 +1,8 @@
 # Every target makes its own .venv from the pinned requirements; uv is used when it is there, plain venv and pip otherwise.
 SHELL := /bin/bash
 PYTHON ?= python3
+# Each worker of the tests starts emulators of its own: about 1 GB and most of a processor.
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 ifneq ($(shell command -v uv 2>/dev/null),)
@@ -24,7 +26,7 @@ up: $(VENV)/.local ## keep the mesh running on this machine until Ctrl-C
 	@$(BIN)/gti-mesh up $(ARGS)
 
 test: $(VENV)/.dev ## run every test tier
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev ## ruff, ruff format, mypy --strict, import-linter
 	@$(BIN)/ruff check .

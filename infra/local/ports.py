@@ -1,6 +1,6 @@
 """Free ports on 127.0.0.1."""
 
-import random
+import os
 import socket
 from contextlib import ExitStack
 
@@ -9,6 +9,7 @@ HOST = "127.0.0.1"
 # Below the ephemeral ranges of Linux (32768-60999) and macOS (49152-65535): a port from inside them could become the
 # source port of an outgoing connection in the seconds between being chosen here and being bound by its process.
 _CANDIDATES = range(20_000, 32_000)
+_APART = 50
 
 
 def free_ports(count: int) -> list[int]:
@@ -18,7 +19,9 @@ def free_ports(count: int) -> list[int]:
 
 
 def _hold_one(held: ExitStack) -> int:
-    for port in random.sample(_CANDIDATES, k=100):
+    # Meshes that start at the same time look in different places: a port is free until its process has bound it.
+    begin = os.getpid() * _APART % len(_CANDIDATES)
+    for port in (*_CANDIDATES[begin:], *_CANDIDATES[:begin]):
         listener = socket.socket()
         try:
             listener.bind((HOST, port))
