@@ -8,7 +8,7 @@ from io import BytesIO
 import orjson
 
 from shared.messages import MinuteLanded
-from shared.minutes import landing_name
+from shared.minutes import landing_name, manifest_name
 from shared.outcomes import Poison
 from shared.ports import Bucket
 
@@ -34,7 +34,8 @@ def read_landed(bucket: Bucket, landed: MinuteLanded) -> bytes:
     """Return the landed object, compressed as it lies there; raise Poison when it is gone."""
     stored = bucket.read(object_name(bucket, landed.uri))
     if stored is None:
-        raise Poison(f"{landed.uri} is not there any more; replay the minute to land it anew")
+        manifest = bucket.uri(manifest_name(landed.feed, landed.minute))
+        raise Poison(f"{landed.uri} is not there any more; delete {manifest} and replay the minute to land it anew")
     return stored.data
 
 

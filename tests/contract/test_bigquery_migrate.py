@@ -9,11 +9,9 @@ import pytest
 
 from infra.local.endpoints import Endpoints
 from services.console.audit import audit
-from shared.warehouse.tables import LEDGER, feed_tables
 from tests.console import mesh_of
-from tests.contract.googlesql import GoogleSql
 from tests.landed import domain
-from tests.warehouse import DOMAINS, Warehouse, provisioned, utc
+from tests.warehouse import Warehouse, provisioned, utc
 
 REPOSITORY = Path(__file__).parents[2]
 SCRIPT = (REPOSITORY / "infra/migrate/wide_table.sql").read_text(encoding="utf-8")
@@ -117,22 +115,3 @@ def test_slices_are_the_whole(moving: Warehouse) -> None:
     halves = moving.read("domains_history", "feed_minute, feed_line, id")
     move(moving)
     assert moving.read("domains_history", "feed_minute, feed_line, id") == halves
-
-
-@pytest.mark.timeout(600)
-def test_the_script_is_googlesql() -> None:
-    """Against a wide table of the shape that it is written for."""
-    analyzer = GoogleSql("vt_feeds", [LEDGER, *feed_tables(DOMAINS)])
-    columns = ", ".join(
-        f"CAST(NULL AS {kind}) AS {name}"
-        for name, kind in (
-            ("id", "STRING"),
-            ("attributes", ATTRIBUTES),
-            ("relationships", RELATIONSHIPS),
-            ("ingestion_timestamp", "TIMESTAMP"),
-        )
-    )
-    analyzer.add_view("domains_snapshot", f"CREATE VIEW x AS SELECT {columns}")
-    kinds = analyzer.check(SCRIPT.replace("predecessor.", "vt_feeds."))
-    assert kinds == [*["VariableDeclaration"] * 3, "Begin", "Insert", "Insert", "Commit"]
-    assert analyzer.check(COMPARISON.replace("predecessor.", "vt_feeds.")) == ["Query"]

@@ -9,6 +9,7 @@ from shared.warehouse.provision import views
 from shared.warehouse.rendering import render
 from shared.warehouse.tables import LEDGER, feed_tables, headline_columns
 from tests.contract.googlesql import GoogleSql
+from tests.contract.test_bigquery_migrate import ATTRIBUTES, COMPARISON, RELATIONSHIPS, SCRIPT
 from tests.documented import DOCUMENTED
 
 REPOSITORY = Path(__file__).parents[2]
@@ -127,3 +128,22 @@ def test_the_analyzer_finds_what_the_emulator_lets_pass(googlesql: GoogleSql, wr
     """Or its silence would mean nothing."""
     with pytest.raises(Exception, match="INVALID_ARGUMENT"):
         googlesql.check(wrong)
+
+
+@pytest.mark.timeout(600)
+def test_the_migration_script_is_googlesql() -> None:
+    """Against a wide table of the shape that it is written for."""
+    analyzer = GoogleSql("vt_feeds", [LEDGER, *feed_tables(DOMAINS)])
+    columns = ", ".join(
+        f"CAST(NULL AS {kind}) AS {name}"
+        for name, kind in (
+            ("id", "STRING"),
+            ("attributes", ATTRIBUTES),
+            ("relationships", RELATIONSHIPS),
+            ("ingestion_timestamp", "TIMESTAMP"),
+        )
+    )
+    analyzer.add_view("domains_snapshot", f"CREATE VIEW x AS SELECT {columns}")
+    kinds = analyzer.check(SCRIPT.replace("predecessor.", "vt_feeds."))
+    assert kinds == [*["VariableDeclaration"] * 3, "Begin", "Insert", "Insert", "Commit"]
+    assert analyzer.check(COMPARISON.replace("predecessor.", "vt_feeds.")) == ["Query"]

@@ -1,7 +1,7 @@
 """The mesh repairs itself: what was lost on the way is found by the sweep and asked for again."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -93,3 +93,32 @@ def test_a_lost_state_object_leaves_no_hole(whole: Whole, state: Path) -> None:
     assert planned["published"] <= 2
     watermark = datetime.fromisoformat(planned["watermark"])
     assert watermark - minutes[-1] == timedelta(minutes=planned["published"])
+
+
+def test_a_ledger_restored_from_yesterday_learns_again(whole: Whole) -> None:
+    """The minutes that it forgot are asked for again, and end as merged; no line counts twice."""
+    minutes = plan(whole)
+    whole.wait_for(minutes, "loaded")
+    whole.call("merger")
+    whole.rows("DELETE FROM `{d}.minutes` WHERE TRUE")
+    swept = whole.call("planner", "/sweep")["domains"]
+    forgotten = minutes[: swept["asked"]]
+    assert len(forgotten) >= PLANNED - 11
+    whole.wait_for(forgotten, "loaded", "merged")
+    whole.call("merger")
+    whole.wait_for(forgotten, "merged")
+    whole.assert_exact(minutes)
+
+
+def test_a_staging_table_restored_from_yesterday_is_loaded_again(whole: Whole) -> None:
+    """Loads that vanished before their merge are announced again once the merge is overdue, and arrive."""
+    minutes = plan(whole)
+    whole.wait_for(minutes, "loaded")
+    whole.rows("DELETE FROM `{d}.domains_staging` WHERE TRUE")
+    whole.rows("UPDATE `{d}.minutes` SET `at` = TIMESTAMP_SUB(`at`, INTERVAL 2 HOUR) WHERE TRUE")
+    since = datetime.now(UTC)
+    assert whole.call("planner", "/sweep")["domains"]["announced"] == PLANNED
+    newest = f"SELECT COUNT(DISTINCT minute) AS n FROM `{{d}}.minutes` WHERE event = 'loaded' AND `at` >= '{since}'"  # noqa: S608
+    wait_until(lambda: whole.rows(newest)[0]["n"] == PLANNED, 60, "every load to be repeated")
+    whole.call("merger")
+    whole.assert_exact(minutes)

@@ -218,7 +218,7 @@ def test_an_object_that_is_gone_is_poison(house: House) -> None:
     """No repetition brings it back; the reason says what would."""
     landed = house.land(domain("a"))
     house.bucket.objects.clear()
-    with pytest.raises(Poison, match="not there any more; replay the minute"):
+    with pytest.raises(Poison, match=r"not there any more; delete gs:.*\.json and replay the minute"):
         house.loader.handle(landed)
 
 
