@@ -26,6 +26,7 @@ class Endpoints(BaseModel):
     virustotal: str | None = None
     virustotal_control: str | None = None
     secops: str | None = None
+    feeds: str | None = None
     services: Mapping[str, str] = Field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
@@ -39,6 +40,7 @@ class Endpoints(BaseModel):
             "BIGQUERY_EMULATOR_HOST": self.bigquery,
             "VT_API_URL": self.virustotal,
             "SECOPS_API_URL": self.secops,
+            "FEEDS": self.feeds,
             "NO_PROXY": LOCAL_HOSTS,
             "no_proxy": LOCAL_HOSTS,
         }

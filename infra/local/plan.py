@@ -100,6 +100,7 @@ def _endpoints(
         virustotal=f"{simulator}/api/v3" if simulated else settings.get("VT_API_URL"),
         virustotal_control=simulator if simulated else None,
         secops=settings.get("SECOPS_API_URL", secops),
+        feeds=settings.get("FEEDS"),
         services={name: f"http://{HOST}:{port}" for name, port in ports.services.items()},
     )
 

@@ -3,6 +3,7 @@
 import os
 import socket
 from contextlib import ExitStack
+from itertools import chain
 
 HOST = "127.0.0.1"
 
@@ -21,7 +22,7 @@ def free_ports(count: int) -> list[int]:
 def _hold_one(held: ExitStack) -> int:
     # Meshes that start at the same time look in different places: a port is free until its process has bound it.
     begin = os.getpid() * _APART % len(_CANDIDATES)
-    for port in (*_CANDIDATES[begin:], *_CANDIDATES[:begin]):
+    for port in chain(_CANDIDATES[begin:], _CANDIDATES[:begin]):
         listener = socket.socket()
         try:
             listener.bind((HOST, port))

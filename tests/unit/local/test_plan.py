@@ -198,3 +198,9 @@ def test_ports_are_different_and_free() -> None:
     for port in ports:
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", port))
+
+
+def test_commands_learn_which_feeds_the_mesh_was_started_with(machine: Path) -> None:
+    """Whoever reads the endpoints sees the same feeds as the services, and the default where none were named."""
+    assert plan(machine, {"FEEDS": "domains,urls"}).endpoints.environment()["FEEDS"] == "domains,urls"
+    assert "FEEDS" not in plan(machine).endpoints.environment()
