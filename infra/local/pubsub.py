@@ -63,7 +63,7 @@ def create_subscriptions(topology: Topology, endpoints: Endpoints) -> None:
 def subscription_message(name: str, one: Subscription, endpoints: Endpoints) -> SubscriptionMessage:
     """Return a declared subscription, without what the official emulator gets wrong if that is what runs.
 
-    Under any retry policy the emulator (0.8.20) forgets some of the messages that were nacked twice (of 16, up to 12).
+    Under a retry policy of 1 to 10 s the emulator (0.8.20) forgets some of what was nacked twice (of 16, up to 12).
     Without one it delivers again after a second, and keeps every message.
     """
     embedded = endpoints.pubsub_control is not None
