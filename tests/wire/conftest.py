@@ -15,6 +15,7 @@ from google.cloud.pubsub_v1.publisher.client import Client as PublisherClient
 from google.cloud.pubsub_v1.subscriber.client import Client as SubscriberClient
 
 from infra.local.endpoints import Endpoints
+from tests.warehouse import Warehouse, provisioned
 
 REPOSITORY = Path(__file__).parents[2]
 TOPICS = ("feed-minutes", "feed-minutes-dead", "minutes-landed", "minutes-landed-dead", "ioc-pages", "ioc-pages-dead")
@@ -50,6 +51,22 @@ def wired(emulators: Endpoints, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
             )
             publisher.delete_topic(topic=publisher.topic_path(emulators.project, topic), timeout=10)
     publisher.stop()
+
+
+@pytest.fixture(scope="module")
+def shared_warehouse(emulators: Endpoints) -> Iterator[Warehouse]:
+    """Provision once for this module."""
+    with provisioned(emulators) as warehouse:
+        yield warehouse
+
+
+@pytest.fixture
+def warehouse(wired: Endpoints, shared_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    """Return an empty warehouse that the service finds by its environment."""
+    del wired
+    shared_warehouse.clear()
+    monkeypatch.setenv("BQ_DATASET", shared_warehouse.dataset)
+    return shared_warehouse
 
 
 @pytest.fixture

@@ -1,37 +1,19 @@
 """The loader as functions-framework serves it."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask.testing import FlaskClient
 
-from infra.local.endpoints import Endpoints
 from shared.dead_letters import ATTEMPTS_SPENT
 from shared.messages import MinuteAbsent
 from shared.minutes import floor_minute, format_minute
 from shared.ports import LedgerRow
 from tests.landed import domain
-from tests.warehouse import Warehouse, provisioned
+from tests.warehouse import Warehouse
 from tests.wire.conftest import Open, Pull, envelope
 
 MINUTE = floor_minute(datetime.now(UTC) - timedelta(minutes=70))
-
-
-@pytest.fixture(scope="module")
-def shared_warehouse(emulators: Endpoints) -> Iterator[Warehouse]:
-    """Provision once for this module."""
-    with provisioned(emulators) as warehouse:
-        yield warehouse
-
-
-@pytest.fixture
-def warehouse(wired: Endpoints, shared_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
-    """Return an empty warehouse that the service finds by its environment."""
-    del wired
-    shared_warehouse.clear()
-    monkeypatch.setenv("BQ_DATASET", shared_warehouse.dataset)
-    return shared_warehouse
 
 
 @pytest.fixture

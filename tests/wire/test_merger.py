@@ -1,6 +1,5 @@
 """The merger as functions-framework serves it."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -8,24 +7,8 @@ from flask.testing import FlaskClient
 
 from infra.local.endpoints import Endpoints
 from tests.landed import domain
-from tests.warehouse import PATIENCE, Warehouse, provisioned, utc
+from tests.warehouse import PATIENCE, Warehouse, utc
 from tests.wire.conftest import Open
-
-
-@pytest.fixture(scope="module")
-def shared_warehouse(emulators: Endpoints) -> Iterator[Warehouse]:
-    """Provision once for this module."""
-    with provisioned(emulators) as warehouse:
-        yield warehouse
-
-
-@pytest.fixture
-def warehouse(wired: Endpoints, shared_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
-    """Return an empty warehouse that the service finds by its environment."""
-    del wired
-    shared_warehouse.clear()
-    monkeypatch.setenv("BQ_DATASET", shared_warehouse.dataset)
-    return shared_warehouse
 
 
 @pytest.fixture
