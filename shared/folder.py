@@ -5,11 +5,12 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
 from shared.outcomes import Misconfigured
-from shared.ports import Stored, Writer
+from shared.ports import Listed, Stored, Writer
 
 _LOCK = ".lock"
 _UNFINISHED = ".unfinished"
@@ -57,6 +58,12 @@ class FolderBucket:
         files = (path for path in self._folder.rglob("*") if path.is_file() and path.name[0] != ".")
         names = (path.relative_to(self._folder).as_posix() for path in files)
         return sorted(name for name in names if name.startswith(prefix))
+
+    def listed(self, prefix: str, start: str) -> Iterable[Listed]:
+        """Return the objects that begin with a prefix, in order, from the name `start` on."""
+        for name in self.names(prefix):
+            if name >= start:
+                yield Listed(name, datetime.fromtimestamp(self._path(name).stat().st_mtime, UTC))
 
     @contextmanager
     def writing(self, name: str, content_type: str) -> Iterator[Writer]:

@@ -1,14 +1,14 @@
 """In-memory twins of the ports: what the real adapters do, without a cloud; one contract suite holds both."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from io import BytesIO
 from itertools import count
 from threading import Lock
 
-from shared.ports import LedgerRow, MinuteState, Outgoing, Stored, Writer
+from shared.ports import LedgerRow, Listed, MinuteState, Outgoing, Stored, Writer
 
 
 class MemoryPublisher:
@@ -30,9 +30,11 @@ class MemoryPublisher:
 class MemoryBucket:
     """A bucket with generations."""
 
-    def __init__(self, name: str = "landing") -> None:
+    def __init__(self, name: str = "landing", now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.name = name
         self.objects: dict[str, Stored] = {}
+        self._created: dict[str, datetime] = {}
+        self._now = now
         self._generations = count(1)
         self._lock = Lock()
 
@@ -75,7 +77,12 @@ class MemoryBucket:
         """Return the names that begin with a prefix, in order."""
         return sorted(name for name in self.objects if name.startswith(prefix))
 
+    def listed(self, prefix: str, start: str) -> Iterable[Listed]:
+        """Return the objects that begin with a prefix, in order, from the name `start` on."""
+        return [Listed(name, self._created[name]) for name in self.names(prefix) if name >= start]
+
     def _put(self, name: str, data: bytes) -> None:
+        self._created[name] = self._now()
         self.objects[name] = Stored(data, next(self._generations))
 
 

@@ -30,6 +30,14 @@ class Stored:
     generation: int
 
 
+@dataclass(frozen=True)
+class Listed:
+    """An object as a listing tells of it."""
+
+    name: str
+    created: datetime
+
+
 class Writer(Protocol):
     """An object being written; it exists only after its `with` block ended without an exception."""
 
@@ -64,6 +72,9 @@ class Bucket(Protocol):
 
     def names(self, prefix: str) -> Iterable[str]:
         """Return the names that begin with a prefix, in order."""
+
+    def listed(self, prefix: str, start: str) -> Iterable[Listed]:
+        """Return the objects that begin with a prefix, in order, from the name `start` on."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from shared.memory import MemoryBucket, MemoryPublisher
 from shared.messages import IOC_PAGES, IocPageLanded
-from shared.ports import Bucket, Outgoing, Publisher, Stored, Writer
+from shared.ports import Bucket, Listed, Outgoing, Publisher, Stored, Writer
 from shared.secops.chunks import Limits
 from shared.secops.deliver import Importer
 from shared.secops.pages import Page, page_name, read_page
@@ -136,6 +136,10 @@ class MortalBucket:
         """Yield the names that begin so."""
         return iter(self._bucket.names(prefix))
 
+    def listed(self, prefix: str, start: str) -> Iterable[Listed]:
+        """Return the objects that begin so."""
+        return self._bucket.listed(prefix, start)
+
     def writing(self, name: str, content_type: str) -> AbstractContextManager[Writer]:
         """Stream a new object."""
         return self._bucket.writing(name, content_type)
@@ -205,11 +209,11 @@ class World:
     """One bucket, one Pub/Sub, one source and one SecOps, and processes that come and go."""
 
     def __init__(self) -> None:
-        self.bucket = MemoryBucket()
+        self.now = Clock()
+        self.bucket = MemoryBucket(now=self.now)
         self.pubsub = MemoryPublisher()
         self.source = NotificationSource()
         self.secops = SecOpsDouble()
-        self.now = Clock()
         self.limits = LIMITS
         self.page_size = 40
         self.stream = STREAM

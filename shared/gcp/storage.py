@@ -11,7 +11,7 @@ from google.cloud.storage.client import Client
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from shared.outcomes import Misconfigured, Retryable
-from shared.ports import Stored, Writer
+from shared.ports import Listed, Stored, Writer
 
 TIMEOUT_SECONDS = (10.0, 60.0)
 # The client's default deadline is two minutes a call; in-call retries end before, and Pub/Sub takes over.
@@ -97,6 +97,12 @@ class StorageBucket:
         """Return the names that begin with a prefix, in order."""
         with self._errors(prefix):
             return [blob.name for blob in self._bucket.list_blobs(prefix=prefix, timeout=60.0, retry=self._retry)]
+
+    def listed(self, prefix: str, start: str) -> Iterable[Listed]:
+        """Return the objects that begin with a prefix, in order, from the name `start` on."""
+        with self._errors(prefix):
+            found = self._bucket.list_blobs(prefix=prefix, start_offset=start, timeout=60.0, retry=self._retry)
+            return [Listed(blob.name, blob.time_created) for blob in found]
 
     def _bucket_exists_or_raise(self, error: NotFound) -> None:
         # "The specified bucket does not exist." and "No such object" are both a 404.

@@ -1,6 +1,7 @@
 """One suite for the bucket and its in-memory twin: what commits and state rest on."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -37,6 +38,16 @@ def name() -> Name:
 def test_what_is_not_there_reads_as_none(bucket: Bucket, name: Name) -> None:
     """No object is an answer, not an error."""
     assert bucket.read(name("nothing")) is None
+
+
+def test_a_listing_goes_on_from_a_name(bucket: Bucket, name: Name) -> None:
+    """In order, from the given name on, each with the moment at which it was written."""
+    before = datetime.now(UTC) - timedelta(minutes=1)
+    for number in (3, 1, 2):
+        assert bucket.create(name(f"{number}.json"), b"{}")
+    found = list(bucket.listed(name(""), name("2.json")))
+    assert [one.name for one in found] == [name("2.json"), name("3.json")]
+    assert all(before < one.created < before + timedelta(minutes=2) for one in found)
 
 
 def test_of_two_creations_the_first_stays(bucket: Bucket, name: Name) -> None:
