@@ -9,7 +9,7 @@ from services.downloader.unpack import Unpacker
 from shared.gcp.pubsub import PubSubPublisher
 from shared.gcp.secrets import SecretManagerKey, secret_version
 from shared.gcp.storage import StorageBucket, storage_client
-from shared.ports import Publisher
+from shared.ports import Bucket, Publisher
 from shared.virustotal.client import FixedKey, Key, VirusTotal
 
 
@@ -21,12 +21,12 @@ class Parts:
     publisher: Publisher
 
 
-def build(settings: DownloaderSettings) -> Parts:
-    """Connect to Google Cloud and VirusTotal."""
-    publisher = PubSubPublisher(settings.project)
+def build(settings: DownloaderSettings, *, bucket: Bucket | None = None, publisher: Publisher | None = None) -> Parts:
+    """Connect to Google Cloud and VirusTotal; an edge that is given takes the place of the real one."""
+    publisher = publisher or PubSubPublisher(settings.project)
     downloader = Downloader(
         source=VirusTotal(api_url=settings.api_url, key=_key(settings)),
-        bucket=StorageBucket(settings.bucket, storage_client(settings.project, settings.storage_emulator)),
+        bucket=bucket or StorageBucket(settings.bucket, storage_client(settings.project, settings.storage_emulator)),
         publisher=publisher,
         unpack=Unpacker(),
         feeds=settings.feed_definitions(),

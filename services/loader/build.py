@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from services.loader.attempts import Attempts
 from services.loader.dead import DeadLetters
-from services.loader.load import Loader
+from services.loader.load import Ledger, Loader
 from services.loader.settings import LoaderSettings
 from shared.gcp.bigquery import bigquery_client
 from shared.gcp.ledger import BigQueryLedger
@@ -13,6 +13,7 @@ from shared.gcp.pubsub import PubSubPublisher
 from shared.gcp.staging import BigQueryStaging
 from shared.gcp.storage import StorageBucket, storage_client
 from shared.ports import Publisher
+from shared.warehouse.staging import Staging
 
 
 @dataclass(frozen=True)
@@ -24,14 +25,13 @@ class Parts:
     publisher: Publisher
 
 
-def build(settings: LoaderSettings) -> Parts:
-    """Connect to Google Cloud."""
+def build(settings: LoaderSettings, *, ledger: Ledger | None = None, staging: Staging | None = None) -> Parts:
+    """Connect to Google Cloud; an edge that is given takes the place of the real one."""
     client = bigquery_client(settings)
-    ledger = BigQueryLedger(client, settings.dataset)
+    ledger = ledger or BigQueryLedger(client, settings.dataset)
+    staging = staging or BigQueryStaging(client, settings.dataset)
     bucket = StorageBucket(settings.bucket, storage_client(settings.project, settings.storage_emulator))
-    attempts = Attempts(
-        staging=BigQueryStaging(client, settings.dataset), bucket=bucket, now=_now, deadline=settings.deadline
-    )
+    attempts = Attempts(staging=staging, bucket=bucket, now=_now, deadline=settings.deadline)
     loader = Loader(
         bucket=bucket,
         attempts=attempts,

@@ -1,5 +1,6 @@
 """Build the planner from its settings and the real edges."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,7 +11,7 @@ from services.planner.state import StateStore
 from services.planner.sweep import Sweeper
 from shared.gcp.pubsub import PubSubPublisher
 from shared.gcp.storage import StorageBucket, storage_client
-from shared.ports import LedgerReader
+from shared.ports import Bucket, LedgerReader, Publisher
 from shared.service import Once
 
 
@@ -23,16 +24,22 @@ class Parts:
     replayer: Replayer
 
 
-def build(settings: PlannerSettings) -> Parts:
-    """Connect to Google Cloud."""
-    bucket = StorageBucket(settings.bucket, storage_client(settings.project, settings.storage_emulator))
-    publisher = PubSubPublisher(settings.project)
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def build(
+    settings: PlannerSettings,
+    *,
+    bucket: Bucket | None = None,
+    publisher: Publisher | None = None,
+    now: Callable[[], datetime] = _now,
+) -> Parts:
+    """Connect to Google Cloud; an edge that is given takes the place of the real one."""
+    bucket = bucket or StorageBucket(settings.bucket, storage_client(settings.project, settings.storage_emulator))
+    publisher = publisher or PubSubPublisher(settings.project)
     store = StateStore(bucket)
     ledger = Once(lambda: _ledger(settings))
-
-    def now() -> datetime:
-        return datetime.now(UTC)
-
     return Parts(
         planner=Planner(store=store, publisher=publisher, ledger=ledger, now=now, plan_back=settings.plan_back),
         sweeper=Sweeper(store=store, bucket=bucket, publisher=publisher, ledger=ledger, now=now),

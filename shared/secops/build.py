@@ -1,11 +1,12 @@
 """Build poller and importer from the settings and their edges."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from shared.ports import Bucket, Publisher
 from shared.secops.chunks import Limits
 from shared.secops.client import Instance, SecOps, anonymous_session, authorized_session
-from shared.secops.deliver import Importer
+from shared.secops.deliver import Importer, Imports
 from shared.secops.poll import Poller
 from shared.secops.request import Form
 from shared.secops.settings import SecOpsSettings
@@ -33,17 +34,24 @@ def build_poller(settings: SecOpsSettings, bucket: Bucket, publisher: Publisher)
     )
 
 
-def build_importer(settings: SecOpsSettings, bucket: Bucket, publisher: Publisher) -> Importer:
-    """Return an importer into the settings' SecOps instance."""
-    secops = build_secops(settings)
+def build_importer(
+    settings: SecOpsSettings,
+    bucket: Bucket,
+    publisher: Publisher,
+    *,
+    secops: Imports | None = None,
+    now: Callable[[], datetime] = _now,
+) -> Importer:
+    """Return an importer into the settings' SecOps instance, or through what is given in its place."""
+    instance = build_secops(settings)
     return Importer(
-        secops=secops,
+        secops=secops or instance,
         bucket=bucket,
         publisher=publisher,
         streams=settings.streams(),
-        form=_form(settings, secops),
+        form=_form(settings, instance),
         limits=_limits(settings),
-        now=_now,
+        now=now,
     )
 
 
