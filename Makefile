@@ -52,6 +52,7 @@ bench-secops: $(VENV)/.dev ## measure the way of notifications into SecOps besid
 
 lock: ## compile the pins anew (needs uv); no index addresses are recorded
 	uv pip compile --quiet --universal --generate-hashes --no-header pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --generate-hashes --no-header --group build -o requirements-build.lock
 	uv pip compile --quiet --universal --generate-hashes --no-header --extra local pyproject.toml -o requirements-local.lock
 	uv pip compile --quiet --universal --generate-hashes --no-header --extra local --extra dev pyproject.toml -o requirements-dev.lock
 
