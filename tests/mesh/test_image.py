@@ -1,0 +1,174 @@
+"""The image, without a container engine: its steps taken in folders, every service started from it, a minute merged."""
+
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+import requests
+
+from infra.local.endpoints import Endpoints
+from infra.local.parts import answers
+from infra.local.ports import HOST, free_ports
+from infra.local.pubsub import create_subscriptions, create_topics
+from infra.local.virustotal.simulator import DEFAULT_KEY
+from infra.topology import Service, Topology, read_topology
+from shared.minutes import format_minute, last_due
+from tests.image import DOCKERFILE, REPOSITORY, Image, copied, pinned, read_stages
+from tests.mesh.whole import warehouse
+from tests.pubsub import clients
+from tests.simulator import Running
+from tests.waiting import wait_until
+
+TOPOLOGY = read_topology(profile="tests")
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """Every service from the image, and where it is."""
+
+    image: Image
+    endpoints: Endpoints
+    given: Mapping[str, str]
+
+    def call(self, service: str, path: str = "/") -> dict[str, object]:
+        """Call a service as its schedule would."""
+        answer = requests.post(self.endpoints.services[service] + path, json={}, timeout=60)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, object] = answer.json()
+        return found
+
+    def state(self, minute: datetime) -> str | None:
+        """Return how far a minute has come."""
+        sql = f"SELECT state FROM {self.endpoints.dataset}.minute_status WHERE minute = '{format_minute(minute)}'"  # noqa: S608
+        rows = list(warehouse(self.endpoints).query(sql, timeout=30).result(timeout=30))
+        return rows[0]["state"] if rows else None
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
+    """Build once."""
+    built = Image(tmp_path_factory.mktemp("image"))
+    built.build()
+    return built
+
+
+@pytest.fixture(scope="module")
+def deployed(image: Image, emulators: Endpoints, simulator_process: Running) -> Iterator[Deployed]:
+    """Start every service at once, let Pub/Sub push to them, and provision as the job does."""
+    ports = dict(zip(TOPOLOGY.services, free_ports(len(TOPOLOGY.services)), strict=True))
+    name = f"image-{uuid4().hex[:8]}"
+    places = {
+        "bucket": name,
+        "dataset": name.replace("-", "_"),
+        "virustotal": f"{simulator_process.url}/api/v3",
+        "services": {service: f"http://{HOST}:{port}" for service, port in ports.items()},
+    }
+    endpoints = emulators.model_copy(update=places)
+    given = {**endpoints.environment(), "VT_API_KEY": DEFAULT_KEY, "FEEDS": "domains", "PLAN_BACK": "1"}
+    with ExitStack() as running:
+        services = {
+            service: start(image, service, declared, ports[service], given)
+            for service, declared in TOPOLOGY.services.items()
+        }
+        running.callback(stop, *services.values())
+        create_topics(TOPOLOGY, endpoints)
+        running.callback(forget, TOPOLOGY, endpoints)
+        create_subscriptions(TOPOLOGY, endpoints)
+        made = image.run("gti-mesh", "provision", given=given)
+        assert made.returncode == 0, made.stderr
+        for service, port in ports.items():
+            log = image.root / f"{service}.log"
+            wait_until(answers(port, "/robots.txt", status=404), 30, f"{service} to answer; its log is {log}")
+        yield Deployed(image, endpoints, given)
+
+
+def start(image: Image, name: str, declared: Service, port: int, given: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    """Run a container of one service, as Cloud Run would."""
+    chosen = {"FUNCTION_SOURCE": declared.source, "FUNCTION_TARGET": declared.target}
+    own = {"K_SERVICE": name, "PORT": str(port), "THREADS": str(declared.concurrency)}
+    command = [*image.command, "--host", HOST]
+    with (image.root / f"{name}.log").open("wb") as log:
+        return subprocess.Popen(  # noqa: S603 the Dockerfile's own words
+            command, cwd=image.folder, env=image.environment({**given, **chosen, **own}), stdout=log, stderr=log
+        )
+
+
+def stop(*processes: "subprocess.Popen[bytes]") -> None:
+    """End services; gunicorn ends its workers."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def forget(topology: Topology, at: Endpoints) -> None:
+    """Leave nothing behind that pushes to services that are gone."""
+    with clients(at.pubsub) as (publisher, subscriber):
+        for name in topology.subscriptions:
+            path = f"projects/{at.project}/subscriptions/{name}"
+            subscriber.delete_subscription(subscription=path, timeout=10)
+        for name in topology.topics:
+            publisher.delete_topic(topic=f"projects/{at.project}/topics/{name}", timeout=10)
+
+
+def test_it_holds_the_pinned_packages_and_ours_and_nothing_else(image: Image) -> None:
+    """No emulator, no test tool, no pip; every package is one of requirements.lock."""
+    installed = image.packages()
+    assert "gti-mesh" in installed
+    assert installed - {"gti-mesh"} <= pinned("requirements.lock")
+    assert not installed & {"pip", "hatchling", "duckdb", "croniter", "pytest"}
+
+
+def test_every_source_of_the_topology_is_where_it_says(image: Image) -> None:
+    """Relative to where a container starts, though the wheel lies elsewhere."""
+    for declared in TOPOLOGY.services.values():
+        assert (image.folder / declared.source).is_file()
+
+
+def test_a_minute_goes_through_every_service(deployed: Deployed) -> None:
+    """From the planner's tick to a merged minute, by code of the image alone; all services answer."""
+    planned = deployed.call("planner")["domains"]
+    assert isinstance(planned, dict)
+    assert planned["published"] == 1
+    minute = datetime.fromisoformat(planned["watermark"])
+    wait_until(lambda: deployed.state(minute) == "loaded", 60, f"{format_minute(minute)} to be loaded")
+    deployed.call("merger")
+    assert deployed.state(minute) == "merged"
+    assert "off" in deployed.call("secops-poll")
+    page = requests.get(deployed.endpoints.services["console"], timeout=30)
+    assert "<html" in page.text
+
+
+def test_the_command_works_from_the_image(deployed: Deployed) -> None:
+    """The operator's command needs none of the packages of a local mesh, and reads what the services did."""
+    since = format_minute(last_due(datetime.now(UTC)) - timedelta(hours=1))
+    audit = deployed.image.run("gti-mesh", "audit", "--since", since, given=deployed.given)
+    assert audit.returncode == 0, audit.stdout + audit.stderr
+
+
+def test_the_image_has_no_root_and_starts_without_a_shell() -> None:
+    """A fixed user, the command as a list, each base pinned to a patch release, more than one stage."""
+    stages = read_stages()
+    last = {step.name: step.text for step in stages[-1]}
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", last["USER"])
+    assert last["CMD"].startswith("[")
+    assert len(stages) == 2
+    assert all(re.match(r"python:\d+\.\d+\.\d+-slim-\w+( AS \w+)?$", stage[0].text) for stage in stages)
+
+
+def test_only_what_the_image_needs_gets_into_the_build() -> None:
+    """Everything is shut out but what the Dockerfile copies, so a .env or local state cannot slip in."""
+    lines = (REPOSITORY / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    assert rules[0] == "*"
+    assert {rule.removeprefix("!") for rule in rules if rule.startswith("!")} == set(copied())
+    assert DOCKERFILE.is_file()
