@@ -100,6 +100,10 @@ class LocalMesh:
         """Raise PartFailed when a part has ended by itself."""
         self._running.check()
 
+    def ended(self) -> list[str]:
+        """Return the parts that have ended by themselves; kill() clears them away, start_part() starts them again."""
+        return self._running.ended()
+
     def wait(self) -> None:
         """Return at SIGINT, SIGTERM or SIGHUP; raise PartFailed when a part ends by itself."""
         try:
@@ -120,7 +124,7 @@ class LocalMesh:
     def start_part(self, name: str) -> None:
         """Start a stopped part again, at the same address, and wait until it is ready."""
         self._running.launch(self._plan.part(name))
-        self._running.await_ready([name])
+        self._running.await_ready([name], alone=True)
         if name == "pubsub":
             self._create_topics()
             self._create_subscriptions()

@@ -137,11 +137,11 @@ def simulator(port: int, download_port: int, options: SimulatorOptions, environm
     )
 
 
-def secops(port: int, environment: Mapping[str, str]) -> Part:
+def secops(port: int, state: StateFolder, environment: Mapping[str, str]) -> Part:
     """Return the SecOps simulator."""
     return Part(
         name="secops",
-        command=_module("infra.local.secops", "--port", str(port)),
+        command=_module("infra.local.secops", "--port", str(port), "--journal", str(state.secops / "accepted.jsonl")),
         environment=environment,
         ready=answers(port, "/healthz"),
         stop_seconds=1.0,

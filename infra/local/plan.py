@@ -71,7 +71,7 @@ def plan_mesh(
     serving = {**clean, **key, "CHRONICLE_CUSTOMER_ID": CUSTOMER, **settings, **endpoints.environment()}
     first = (
         *_emulators(ports, state, clean, embedded=embedded),
-        *_simulators(ports, endpoints, simulator, clean),
+        *_simulators(ports, state, endpoints, simulator, clean),
         *_services(ports, topology, serving),
     )
     scheduler = parts.scheduler(topology.schedules, endpoints.services, clean) if schedules else None
@@ -115,12 +115,16 @@ def _emulators(ports: _Ports, state: StateFolder, environment: Mapping[str, str]
 
 
 def _simulators(
-    ports: _Ports, endpoints: Endpoints, options: SimulatorOptions | None, environment: Mapping[str, str]
+    ports: _Ports,
+    state: StateFolder,
+    endpoints: Endpoints,
+    options: SimulatorOptions | None,
+    environment: Mapping[str, str],
 ) -> Iterator[Part]:
     if options:
         yield parts.simulator(ports.virustotal, ports.downloads, options, environment)
     if endpoints.secops == f"http://{HOST}:{ports.secops}":
-        yield parts.secops(ports.secops, environment)
+        yield parts.secops(ports.secops, state, environment)
 
 
 def _services(ports: _Ports, topology: Topology, environment: Mapping[str, str]) -> Iterator[Part]:

@@ -31,16 +31,20 @@ class Running:
         process = PartProcess(part, self._state.log(part.name), self._reaper)
         self._processes[part.name] = self._starting[part.name] = process
 
-    def check(self) -> None:
-        """Raise PartFailed when a part has ended by itself."""
-        for process in self._processes.values():
-            process.check()
+    def ended(self) -> list[str]:
+        """Return the parts that have ended by themselves."""
+        return [name for name, process in self._processes.items() if process.exit_code() is not None]
 
-    def await_ready(self, names: Iterable[str]) -> None:
-        """Wait until these parts are ready; raise PartFailed when one of them is late, or any part has ended."""
+    def check(self, names: Iterable[str] | None = None) -> None:
+        """Raise PartFailed when one of these parts (None: any) has ended by itself."""
+        for name in list(self._processes) if names is None else names:
+            self._processes[name].check()
+
+    def await_ready(self, names: Iterable[str], *, alone: bool = False) -> None:
+        """Wait until these are ready; raise PartFailed when one is late, or any part (alone: any of these) has ended."""
         wanted = set(names)
         while True:
-            self.check()
+            self.check(wanted if alone else None)
             self._look()
             if wanted.isdisjoint(self._starting):
                 return

@@ -41,6 +41,11 @@ class StateFolder:
         return self.path / "pubsub"
 
     @property
+    def secops(self) -> Path:
+        """What the simulated SecOps has accepted."""
+        return self.path / "secops"
+
+    @property
     def home(self) -> Path:
         """The HOME of every process, so that nothing of the user's own configuration or credentials is read."""
         return self.path / "home"
@@ -91,8 +96,8 @@ class StateFolder:
 
     def _prepare(self, *, fresh: bool) -> None:
         self.endpoints.unlink(missing_ok=True)
-        gone = [self.logs, self.home, *([self.storage, self.warehouse, self.pubsub] if fresh else [])]
+        gone = [self.logs, self.home, *([self.storage, self.warehouse, self.pubsub, self.secops] if fresh else [])]
         for folder in gone:
             shutil.rmtree(folder, ignore_errors=True)
-        for folder in (self.logs, self.home, self.storage, self.warehouse, self.pubsub):
+        for folder in (self.logs, self.home, self.storage, self.warehouse, self.pubsub, self.secops):
             folder.mkdir(exist_ok=True)

@@ -4,6 +4,7 @@ import argparse
 import logging
 import signal
 from collections.abc import Sequence
+from pathlib import Path
 from threading import Event
 
 from infra.local.secops.api import SecOps, error
@@ -20,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     stopped = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    server = Server(options.port, responder(SecOps(keep=options.keep)))
+    server = Server(options.port, responder(SecOps(keep=options.keep, journal=options.journal)))
     server.start()
     log.info("listening on port %d", options.port)
     stopped.wait()
@@ -41,6 +42,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m infra.local.secops", description=__doc__)
     parser.add_argument("--port", type=int, required=True, help="port of the API and its control")
     parser.add_argument("--keep", type=int, default=1000, help="logs to keep whole; all are counted (default: 1000)")
+    parser.add_argument("--journal", type=Path, help="file by which what was accepted outlives the process")
     parser.add_argument("--log-level", default="INFO", help="of the log on stderr (default: INFO)")
     return parser.parse_args(arguments)
 

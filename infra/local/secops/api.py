@@ -3,8 +3,10 @@
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from infra.local.secops.faults import FaultBook, Rule
+from infra.local.secops.journal import Journal
 from infra.local.secops.requests import BadImportError, read_import
 from infra.local.secops.store import Burst, Store
 from infra.local.virustotal.web import Answer, Request, Route, Wire, json_answer, route
@@ -19,8 +21,8 @@ _LOG_TYPE = _INSTANCE + r"/logTypes/(?P<log_type>[A-Z][A-Z0-9_]*)"
 class SecOps:
     """One simulated instance."""
 
-    def __init__(self, *, keep: int, pause: Callable[[float], None] = time.sleep) -> None:
-        self.store = Store(keep)
+    def __init__(self, *, keep: int, journal: Path | None = None, pause: Callable[[float], None] = time.sleep) -> None:
+        self.store = Store(keep, Journal(journal))
         self.faults = FaultBook()
         self.burst = Burst()
         self.largest_request = LARGEST_REQUEST

@@ -9,6 +9,7 @@ from threading import Lock
 
 from pydantic import BaseModel, ConfigDict
 
+from infra.local.secops.journal import Accepted, Journal
 from infra.local.secops.requests import Log
 
 _NOTIFICATION_ID = re.compile(rb'"notification_id":\s*"([^"\\]+)"')
@@ -63,13 +64,21 @@ class Kept(BaseModel):
 class Store:
     """Counts and keeps."""
 
-    def __init__(self, keep: int) -> None:
+    def __init__(self, keep: int, journal: Journal) -> None:
         self._lock = Lock()
         self._keep = keep
-        self.clear()
+        self._journal = journal
+        self._begin()
+        for accepted in journal.read():
+            self._count(accepted)
 
     def clear(self) -> None:
         """Forget everything."""
+        with self._lock:
+            self._journal.clear()
+        self._begin()
+
+    def _begin(self) -> None:
         with self._lock:
             self._keys: dict[str, Counter[str]] = {}
             self._bodies: dict[str, Counter[str]] = {}
@@ -84,25 +93,33 @@ class Store:
 
     def accept(self, log_type: str, logs: Sequence[Log], body: bytes) -> None:
         """Keep the logs of one request."""
-        keys = [_key(log.data) for log in logs]
-        digest = hashlib.sha256(body).hexdigest()
+        accepted = Accepted(
+            log_type=log_type,
+            keys=tuple(_key(log.data) for log in logs),
+            digest=hashlib.sha256(body).hexdigest(),
+            size=len(body),
+        )
         with self._lock:
             self._kept.extend((log_type, log) for log in logs)
-            seen = self._keys.setdefault(log_type, Counter())
-            seen.update(keys)
-            bodies = self._bodies.setdefault(log_type, Counter())
-            bodies[digest] += 1
-            before = self._figures.get(log_type, LogTypeReport())
-            self._figures[log_type] = LogTypeReport(
-                accepted=before.accepted + 1,
-                logs=before.logs + len(logs),
-                distinct=len(seen),
-                duplicates=before.logs + len(logs) - len(seen),
-                bytes=before.bytes + len(body),
-                largest_request=max(before.largest_request, len(body)),
-                most_logs=max(before.most_logs, len(logs)),
-                repeated_bodies=bodies.total() - len(bodies),
-            )
+            self._journal.write(accepted)
+            self._count(accepted)
+
+    def _count(self, accepted: Accepted) -> None:
+        seen = self._keys.setdefault(accepted.log_type, Counter())
+        seen.update(accepted.keys)
+        bodies = self._bodies.setdefault(accepted.log_type, Counter())
+        bodies[accepted.digest] += 1
+        before = self._figures.get(accepted.log_type, LogTypeReport())
+        self._figures[accepted.log_type] = LogTypeReport(
+            accepted=before.accepted + 1,
+            logs=before.logs + len(accepted.keys),
+            distinct=len(seen),
+            duplicates=before.logs + len(accepted.keys) - len(seen),
+            bytes=before.bytes + accepted.size,
+            largest_request=max(before.largest_request, accepted.size),
+            most_logs=max(before.most_logs, len(accepted.keys)),
+            repeated_bodies=bodies.total() - len(bodies),
+        )
 
     def report(self) -> Report:
         """Return all figures."""

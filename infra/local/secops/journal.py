@@ -1,0 +1,41 @@
+"""What was accepted, in a file, so that it is still accepted after the simulator was killed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Accepted(BaseModel):
+    """One accepted request: the keys of its logs, and the digest and size of its body."""
+
+    model_config = ConfigDict(frozen=True)
+
+    log_type: str
+    keys: tuple[str, ...]
+    digest: str
+    size: int
+
+
+class Journal:
+    """A line for every accepted request, written before it is answered; without a file nothing is kept."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+
+    def read(self) -> Iterator[Accepted]:
+        """Yield what was accepted."""
+        if self._file is not None and self._file.exists():
+            for line in self._file.read_bytes().splitlines():
+                yield Accepted.model_validate_json(line)
+
+    def write(self, accepted: Accepted) -> None:
+        """Keep a request; what is written outlives the process, though not a loss of power."""
+        if self._file is not None:
+            with self._file.open("ab") as file:
+                file.write(accepted.model_dump_json().encode() + b"\n")
+
+    def clear(self) -> None:
+        """Forget everything."""
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
