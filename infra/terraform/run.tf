@@ -1,0 +1,110 @@
+# One image, one service an entry of the topology; FUNCTION_SOURCE and FUNCTION_TARGET say which it is.
+resource "google_cloud_run_v2_service" "this" {
+  for_each = local.topology.services
+
+  name     = each.key
+  location = var.region
+
+  # Pushes and schedules of this project come from inside; people only see the console, and only by IAM.
+  ingress              = each.key == "console" ? "INGRESS_TRAFFIC_ALL" : "INGRESS_TRAFFIC_INTERNAL_ONLY"
+  invoker_iam_disabled = false
+  deletion_protection  = var.deletion_protection
+
+  template {
+    service_account                  = google_service_account.this[each.key].email
+    timeout                          = "${each.value.timeout_seconds}s"
+    max_instance_request_concurrency = each.value.concurrency
+
+    scaling {
+      min_instance_count = each.value.instances.min
+      max_instance_count = each.value.instances.max
+    }
+
+    containers {
+      image = var.image
+
+      resources {
+        limits            = { cpu = each.value.cpu, memory = each.value.memory }
+        cpu_idle          = true
+        startup_cpu_boost = true
+      }
+
+      dynamic "env" {
+        for_each = merge(local.environment[each.key], {
+          FUNCTION_SOURCE = each.value.source
+          FUNCTION_TARGET = each.value.target
+          # functions-framework answers with one process of this many threads, and never gives up before Cloud Run does.
+          THREADS                   = tostring(each.value.concurrency)
+          CLOUD_RUN_TIMEOUT_SECONDS = tostring(each.value.timeout_seconds)
+        })
+
+        content {
+          name  = env.key
+          value = env.value
+        }
+      }
+
+      startup_probe {
+        period_seconds    = 2
+        timeout_seconds   = 1
+        failure_threshold = 60
+
+        tcp_socket {
+          port = 8080
+        }
+      }
+    }
+  }
+
+  # A revision that may not read its key, publish or load would nack what it is given.
+  depends_on = [
+    google_project_service.this,
+    google_bigquery_dataset_iam_member.this,
+    google_project_iam_member.this,
+    google_pubsub_topic_iam_member.this,
+    google_secret_manager_secret_iam_member.this,
+    google_storage_bucket_iam_member.this,
+  ]
+}
+
+# Bucket, dataset and tables as the code declares them; run once after every apply that changes feeds or the image.
+resource "google_cloud_run_v2_job" "provision" {
+  name                = "provision"
+  location            = var.region
+  deletion_protection = var.deletion_protection
+
+  template {
+    template {
+      service_account = google_service_account.this["provision"].email
+      timeout         = "1800s"
+      # It is idempotent, but what failed once deserves a look.
+      max_retries = 0
+
+      containers {
+        image   = var.image
+        command = ["gti-mesh"]
+        args    = ["provision"]
+
+        resources {
+          limits = { cpu = "1", memory = "512Mi" }
+        }
+
+        dynamic "env" {
+          for_each = local.environment["provision"]
+
+          content {
+            name  = env.key
+            value = env.value
+          }
+        }
+      }
+    }
+  }
+
+  depends_on = [
+    google_project_service.this,
+    google_bigquery_dataset_iam_member.this,
+    google_project_iam_member.this,
+    google_storage_bucket_iam_member.this,
+  ]
+}

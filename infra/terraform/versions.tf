@@ -1,0 +1,18 @@
+terraform {
+  # 1.9 is the first whose validations may speak of other variables.
+  required_version = ">= 1.9"
+
+  required_providers {
+    google = {
+      source = "hashicorp/google"
+      # Every argument used here is compared with the schema of 6.50.0 (tests/terraform).
+      version = "~> 6.50"
+    }
+  }
+}
+
+provider "google" {
+  project        = var.project_id
+  region         = var.region
+  default_labels = local.labels
+}
