@@ -41,7 +41,7 @@ class Running:
             self._processes[name].check()
 
     def await_ready(self, names: Iterable[str], *, alone: bool = False) -> None:
-        """Wait until these are ready; raise PartFailed when one is late, or any part (alone: any of these) has ended."""
+        """Wait until these are ready; raise PartFailed when one is late or any part (alone: one of these) has ended."""
         wanted = set(names)
         while True:
             self.check(wanted if alone else None)
