@@ -33,6 +33,7 @@ class Death:
     at: datetime
     state: str | None
     reached: datetime | None = None
+    uri: str | None = None
 
     @property
     def open(self) -> bool:

@@ -8,7 +8,8 @@ SELECT
   dead.source,
   dead.`at`,
   status.state,
-  status.`at` AS reached
+  status.`at` AS reached,
+  dead.uri
 FROM `{{ dataset }}.minutes` AS dead
 LEFT JOIN `{{ dataset }}.minute_status` AS status
   ON status.feed = dead.feed AND status.minute = dead.minute

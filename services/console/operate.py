@@ -42,8 +42,8 @@ def status(state: State = None, as_json: AsJson = False) -> None:
 def gaps(state: State = None, as_json: AsJson = False) -> None:
     """List the minutes that are missing, never loaded, never merged or dead, as ranges with their remedy."""
     from services.console.coverage import describe
+    from services.console.feeds import read_feeds
     from services.console.mesh import find_mesh
-    from services.console.status import read_feeds
 
     found = [gap for feed in read_feeds(find_mesh(state), datetime.now(UTC)) for gap in feed.gaps]
     if as_json:

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from services.console.operate import State
+
 secops_app = typer.Typer(help="IOC streams into Google SecOps.", no_args_is_help=True)
 
 
@@ -20,6 +22,22 @@ def run(
 
     if not run_standalone(folder, once=once, say=typer.echo):
         raise typer.Exit(1)
+
+
+@secops_app.command()
+def replay(
+    stream: Annotated[str, typer.Argument(help="Name of a stream.")],
+    first: Annotated[int, typer.Argument(min=1, help="First page of its log.")],
+    last: Annotated[int | None, typer.Argument(min=1, help="Last page; by default the first alone.")] = None,
+    state: State = None,
+) -> None:
+    """Have pages of a stream's log delivered again; what SecOps has accepted of them is not sent twice."""
+    from services.console.mesh import find_mesh
+    from services.console.replay_pages import replay_pages
+
+    mesh = find_mesh(state)
+    count = replay_pages(mesh.bucket, mesh.publisher, stream, first, last or first)
+    typer.echo(f"asked for {count} pages of {stream}")
 
 
 @secops_app.command("check-parser")

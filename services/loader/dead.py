@@ -17,6 +17,8 @@ from shared.warehouse.ledger import ledger_holds
 
 log = logging.getLogger(__name__)
 
+# An object's name has up to 1,024 bytes (cloud.google.com/storage/docs/objects), and a bucket's 222.
+_LONGEST_ADDRESS = 1300
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 
 
@@ -43,6 +45,7 @@ def dead_row(message: PushedMessage, now: datetime) -> LedgerRow:
         _moment(message.publish_time) or now,
         _feed(told.get("feed")),
         _minute(told.get("minute"), now),
+        uri=_text(told.get("uri")),
         reason=dead_reason(attributes),
         source=attributes.get(SOURCE_SUBSCRIPTION),
         attempts=dead_attempts(attributes),
@@ -56,6 +59,11 @@ def _body(data: bytes) -> dict[str, object]:
     except orjson.JSONDecodeError:
         return {}
     return body if isinstance(body, dict) else {}
+
+
+def _text(value: object) -> str | None:
+    """Return an address, as what came from a bucket has one; it says which page of a stream a letter is about."""
+    return value if isinstance(value, str) and len(value) <= _LONGEST_ADDRESS else None
 
 
 def _feed(value: object) -> str | None:

@@ -97,7 +97,12 @@ class PageLog:
 
 def page_name(stream: str, sequence: int) -> str:
     """Return a page's object; padded, so that a listing is in the order of the log."""
-    return f"streams/{stream}/pages/{sequence:010d}.json"
+    return f"{pages_folder(stream)}{sequence:010d}.json"
+
+
+def pages_folder(stream: str) -> str:
+    """Return what the names of all pages of a stream begin with."""
+    return f"streams/{stream}/pages/"
 
 
 def landed_message(head: PageHead, items: int, uri: str) -> IocPageLanded:

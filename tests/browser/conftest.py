@@ -14,11 +14,15 @@ from werkzeug.serving import make_server
 
 from services.console.coverage import Cell, Coverage
 from services.console.dead import Death
+from services.console.feeds import feed_status
 from services.console.page.answer import answer
 from services.console.page.reading import Reading
 from services.console.page.shape import shape
-from services.console.status import MeshStatus, SubscriptionStatus, feed_status
+from services.console.status import MeshStatus, SubscriptionStatus
+from services.console.stream_log import LoggedPage, StreamLog
+from services.console.streams import stream_status
 from shared.minutes import last_due, minutes_between, oldest_served
+from shared.secops.delivery import Delivery
 
 # Without them Chromium calls home, which a test machine may not let it.
 QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
@@ -106,12 +110,29 @@ def _merged(minute: datetime) -> Cell:
     return Cell(minute, "merged", minute + timedelta(hours=2), 60, 0, job_id=job)
 
 
-def mesh_data(*weeks: dict[datetime, Cell], deaths: tuple[Death, ...] = (), seconds: int = 3600) -> dict[str, object]:
-    """Return the page's data for a week a feed."""
+def stream_week(*undone: LoggedPage) -> StreamLog:
+    """Return a stream that has had a page of 25 notifications every hour, and then these pages."""
+    done = Delivery(items=25, done=25, accepted=25, requests=1)
+    pages = [page(number, NOW - timedelta(hours=167 - number), done) for number in range(1, 160)]
+    pages += undone
+    return StreamLog("ioc_stream", tuple(pages), pages[-1], NOW - timedelta(days=7), NOW - timedelta(minutes=3))
+
+
+def page(number: int, landed: datetime, delivery: Delivery) -> LoggedPage:
+    """Return a page of the stream."""
+    return LoggedPage(number, f"gs://landing/streams/ioc_stream/pages/{number:010d}.json", landed, delivery)
+
+
+def mesh_data(
+    *weeks: dict[datetime, Cell], deaths: tuple[Death, ...] = (), seconds: int = 3600, logs: tuple[StreamLog, ...] = ()
+) -> dict[str, object]:
+    """Return the page's data for a week a feed, and for these streams."""
     coverages = [
         Coverage(name, tuple(week[minute] for minute in sorted(week)), NEWEST if week else None)
         for name, week in zip(FEEDS, weeks, strict=False)
     ]
     subscriptions = (SubscriptionStatus("downloader", 12, 90, "monitoring"),)
-    status = MeshStatus(NOW, [feed_status(coverage, NOW) for coverage in coverages], subscriptions, deaths)
+    feeds = [feed_status(coverage, NOW) for coverage in coverages]
+    streams = [stream_status(log, deaths, NOW) for log in logs]
+    status = MeshStatus(NOW, feeds, subscriptions, deaths, streams)
     return shape(status, coverages, seconds=seconds)

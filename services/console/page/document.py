@@ -7,7 +7,7 @@ from functools import cache
 from importlib import resources
 
 # In the order in which one builds on another.
-_SCRIPTS = ("model.js", "paint.js", "map.js", "chart.js", "lists.js", "page.js")
+_SCRIPTS = ("model.js", "paint.js", "map.js", "chart.js", "lists.js", "stream.js", "page.js")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,9 @@ from datetime import datetime
 
 from services.console.coverage import Cell, Coverage
 from services.console.dead import Death, remedy
-from services.console.status import FeedStatus, MeshStatus
+from services.console.feeds import FeedStatus
+from services.console.status import MeshStatus
+from services.console.streams import StreamStatus
 from shared.minutes import HORIZON, ONE_MINUTE, oldest_served
 
 MINUTES = HORIZON // ONE_MINUTE
@@ -31,6 +33,7 @@ def shape(status: MeshStatus, coverages: Sequence[Coverage], *, seconds: int) ->
         "first": first,
         "problems": status.problems(),
         "feeds": [{**_feed(feed), **minutes[feed.feed]} for feed in status.feeds],
+        "streams": [_stream(stream) for stream in status.streams],
         "subscriptions": [asdict(subscription) for subscription in status.subscriptions],
         "dead_letters": [_letters(deaths) for deaths in _alike(status.deaths)],
         "untold": len(status.untold()),
@@ -42,6 +45,13 @@ def _feed(feed: FeedStatus) -> Json:
     # It changes by the clock alone, which the page has too; without it, equal content stays equal.
     del report["freshness_minutes"]
     return {**report, "conditions": list(feed.conditions())}
+
+
+def _stream(stream: StreamStatus) -> Json:
+    report = stream.report()
+    # As with a feed's: the page has a clock too.
+    del report["freshness_minutes"]
+    return report
 
 
 def _alike(deaths: Sequence[Death]) -> Iterator[list[Death]]:

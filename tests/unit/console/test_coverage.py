@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from services.console.coverage import Cell, Coverage
 from services.console.dead import Death
-from services.console.status import MeshStatus, feed_status
+from services.console.feeds import feed_status
+from services.console.status import MeshStatus
 from shared.minutes import ONE_MINUTE
 from tests.doubles import NOON
 

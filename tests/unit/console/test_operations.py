@@ -7,8 +7,8 @@ from pathlib import Path
 from typer.main import get_command
 
 from services.console.coverage import Cell, Coverage
+from services.console.feeds import feed_status
 from services.console.main import app
-from services.console.status import feed_status
 from tests.doubles import NOON
 
 PAGE = (Path(__file__).parents[3] / "docs/operations.md").read_text(encoding="utf-8")

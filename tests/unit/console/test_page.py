@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from services.console.coverage import Cell, Coverage
 from services.console.dead import Death, remedy
+from services.console.feeds import feed_status
 from services.console.page.document import document
 from services.console.page.reading import Reading, Readings
 from services.console.page.shape import MINUTES, shape
-from services.console.status import MeshStatus, feed_status
+from services.console.status import MeshStatus
 from shared.envelope import Delivery, PushedMessage, read_message
 from shared.messages import minute_requested
 from shared.minutes import last_due

@@ -55,6 +55,14 @@ def test_a_message_that_pubsub_gave_up_is_told_with_its_attempts() -> None:
     assert (row.feed, row.minute, row.source, row.attempts) == ("domains", MINUTE, "downloader", 100)
 
 
+def test_a_letter_about_a_page_of_a_stream_names_it() -> None:
+    """By the address in its body, which no feed minute's request has; what is no address is left out."""
+    page = "gs://landing/streams/ioc_stream/pages/0000000002.json"
+    assert dead_row(pushed(json.dumps({"stream": "ioc_stream", "uri": page}).encode()).message, NOON).uri == page
+    for strange in (17, "x" * 5000, None):
+        assert dead_row(pushed(json.dumps({"uri": strange}).encode()).message, NOON).uri is None
+
+
 def test_attributes_tell_what_the_body_does_not() -> None:
     """Feed and minute travel in both."""
     row = dead_row(pushed(b"not json", feed="domains", minute="2026-11-21T10:50:00Z").message, NOON)

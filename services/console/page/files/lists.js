@@ -82,5 +82,6 @@ function waitingTable(subscriptions) {
   });
   const table = element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows));
   const fromLedger = subscriptions.some((one) => one.source === "ledger");
-  return fromLedger ? [table, element("p", { class: "quiet" }, "Counted from the ledger: the emulator keeps no figures.")] : [table];
+  const note = "Counted from the ledger and the streams' logs: the emulator keeps no figures.";
+  return fromLedger ? [table, element("p", { class: "quiet" }, note)] : [table];
 }

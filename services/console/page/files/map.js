@@ -16,7 +16,8 @@ class CoverageMap {
     this.canvas.addEventListener("click", (event) => this.point(event, true));
     this.cursor.addEventListener("keydown", (event) => this.press(event));
     this.cursor.addEventListener("focus", () => this.read(this.at, true));
-    new ResizeObserver(() => this.feed && this.draw()).observe(this.canvas.parentElement);
+    // On the tab of a stream the map is hidden and has no width.
+    new ResizeObserver(([box]) => this.feed && box.contentRect.width && this.draw()).observe(this.canvas.parentElement);
   }
 
   show(feed) {

@@ -108,7 +108,27 @@ class Feed {
   throughput() {
     const total = (values) => values.reduce((sum, value) => sum + (value ?? 0), 0);
     return [...this.hours()].map(({ time, from, to }) => (
-      { time, lines: total(this.lines.slice(from, to)), rejected: total(this.rejected.slice(from, to)) }
+      { time, count: total(this.lines.slice(from, to)), lost: total(this.rejected.slice(from, to)) }
     ));
+  }
+
+  // How each hour looks from afar: like the worst of its minutes.
+  glances() {
+    return [...this.hours()].map(({ time, from, to }) => ({ time, colour: glance(worst(this.cells.slice(from, to))) }));
+  }
+
+  get name() {
+    return this.feed;
+  }
+
+  get wrong() {
+    return this.gaps.length + this.conditions.length;
+  }
+
+  // The least that says how the feed is.
+  get brief() {
+    if (this.gaps.length) return counted(this.gaps.length, "gap");
+    if (this.wrong) return "needs a look";
+    return this.isEmpty ? "no data yet" : "whole";
   }
 }

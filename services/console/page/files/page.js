@@ -17,87 +17,116 @@ function readOut(facts, state, aloud) {
 function show(data, readAt) {
   performance.mark("show");
   const feeds = data.feeds.map((given) => new Feed(given, data.first));
-  shown = { data, feeds, readAt };
+  const streams = data.streams.map((given) => new Stream(given, data.first));
+  const isFirst = !shown;
+  shown = { data, tabs: [...feeds, ...streams], readAt };
   seconds = data.seconds;
-  if (!feeds.some((feed) => feed.feed === chosen)) chosen = feeds[0]?.feed ?? "";
-  const [headline, wrong] = verdict(data, feeds);
+  if (!shown.tabs.some((one) => one.name === chosen)) chosen = shown.tabs[0]?.name ?? "";
+  const [headline, wrong] = verdict(data, feeds, streams);
   $("verdict").textContent = headline;
   document.title = wrong ? `(!) ${headline}` : "gti-mesh";
-  showTabs(feeds);
-  showFeed();
+  showTabs();
+  if (isFirst) showChosenTab();
+  showPanel();
   fill($("dead"), data.dead_letters.map(deathCard), "No dead letter needs a person.");
   $("waiting").replaceChildren(...waitingTable(data.subscriptions));
   performance.measure("show", "show");
 }
 
-function verdict(data, feeds) {
-  if (!feeds.length) return ["No feed is switched on", false];
-  const minutes = feeds.reduce((sum, feed) => sum + feed.troubled, 0);
-  const conditions = feeds.reduce((sum, feed) => sum + feed.conditions.length, 0);
+function verdict(data, feeds, streams) {
+  if (!feeds.length && !streams.length) return ["No feed is switched on", false];
+  const total = (values, of) => values.reduce((sum, one) => sum + of(one), 0);
+  const minutes = total(feeds, (feed) => feed.troubled);
+  const conditions = total(feeds, (feed) => feed.conditions.length);
+  const pages = total(streams, (stream) => stream.overdue);
   // The others are minutes that are dead, and counted already.
   const letters = data.untold;
-  const needs = [minutes && counted(minutes, "minute"), letters && counted(letters, "dead letter")].filter(Boolean);
-  if (needs.length) return [`${needs.join(" and ")} ${minutes + letters === 1 ? "needs" : "need"} a hand`, true];
+  const needs = [minutes && counted(minutes, "minute"), pages && counted(pages, "page"), letters && counted(letters, "dead letter")].filter(Boolean);
+  const hand = minutes + pages + letters === 1 ? "needs" : "need";
+  if (needs.length) return [`${new Intl.ListFormat("en").format(needs)} ${hand} a hand`, true];
   if (conditions) return [`Nothing is missing, but ${counted(conditions, "feed")} ${conditions === 1 ? "needs" : "need"} a look`, true];
-  if (feeds.every((feed) => feed.isEmpty)) return ["Nothing has been asked for yet", false];
-  return ["Every minute is accounted for", false];
+  if (!streams.length && feeds.every((feed) => feed.isEmpty)) return ["Nothing has been asked for yet", false];
+  if (!streams.length) return ["Every minute is accounted for", false];
+  return [feeds.length ? "Every minute and every notification is accounted for" : "Every notification is accounted for", false];
 }
 
-function showTabs(feeds) {
+function showTabs() {
   const colours = theme();
-  if ($("tabs").children.length !== feeds.length) {
-    $("tabs").replaceChildren(...feeds.map(() => tab()));
+  if ($("tabs").children.length !== shown.tabs.length) {
+    $("tabs").replaceChildren(...shown.tabs.map(() => tab()));
   }
-  feeds.forEach((feed, place) => {
+  shown.tabs.forEach((one, place) => {
     const button = $("tabs").children[place];
-    const selected = feed.feed === chosen;
-    const wrong = feed.gaps.length + feed.conditions.length;
-    button.dataset.feed = feed.feed;
+    const selected = one.name === chosen;
+    button.dataset.name = one.name;
     button.setAttribute("aria-selected", String(selected));
     button.tabIndex = selected ? 0 : -1;
-    button.querySelector(".title").textContent = feed.feed;
+    button.querySelector(".title").textContent = one.name;
     const count = button.querySelector(".count");
-    count.classList.toggle("wrong", wrong > 0);
-    count.textContent = feed.gaps.length ? counted(feed.gaps.length, "gap") : wrong ? "needs a look" : feed.isEmpty ? "no data yet" : "whole";
-    paintWeek(button.querySelector("canvas"), feed, colours);
+    count.classList.toggle("wrong", one.wrong > 0);
+    count.textContent = one.brief;
+    paintWeek(button.querySelector("canvas"), one, colours);
   });
 }
 
 function tab() {
   const week = element("canvas", { class: "week", "aria-hidden": "true" });
   const button = element(
-    "button", { type: "button", role: "tab", "aria-controls": "feed" },
+    "button", { type: "button", role: "tab", "aria-controls": "panel" },
     element("span", { class: "title" }), week, element("span", { class: "count" }),
   );
-  button.addEventListener("click", () => choose(button.dataset.feed));
+  button.addEventListener("click", () => choose(button.dataset.name));
   return button;
 }
 
-function choose(feed) {
-  chosen = feed;
-  history.replaceState(null, "", `#${encodeURIComponent(feed)}`);
-  showTabs(shown.feeds);
-  showFeed();
+function choose(name) {
+  chosen = name;
+  history.replaceState(null, "", `#${encodeURIComponent(name)}`);
+  showTabs();
+  showChosenTab();
+  showPanel();
 }
 
-function showFeed() {
-  const feed = shown.feeds.find((one) => one.feed === chosen);
-  $("feed").hidden = !feed;
-  $("tabs").hidden = !feed;
-  if (!feed) return;
-  $("feed").setAttribute("aria-label", feed.feed);
+function showChosenTab() {
+  $("tabs").querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
+function showPanel() {
+  const one = shown.tabs.find(({ name }) => name === chosen);
+  const isFeed = one instanceof Feed;
+  $("panel").hidden = $("tabs").hidden = !one;
+  if (!one) return;
+  $("panel").setAttribute("aria-label", one.name);
+  for (const id of ["coverage", "gaps-part"]) $(id).hidden = !isFeed;
+  $("pages-part").hidden = isFeed;
+  if (isFeed) showFeed(one);
+  else showStream(one);
+}
+
+function showFeed(feed) {
   $("conditions").replaceChildren(...feed.conditions.map((text) => element("li", {}, text)));
-  $("figures").replaceChildren(...figures(feed));
+  $("figures").replaceChildren(...listed(figures(feed)));
   map.show(feed);
   $("legend").replaceChildren(...legend(feed));
-  $("throughput-note").textContent = drawChart($("chart"), feed);
+  $("throughput-note").textContent = drawChart($("chart"), feed, { one: "line", lost: "rejected" });
   const nothing = feed.isEmpty ? "Nothing has been asked for yet; the planner does so once a minute." : "No gap: every minute that is due is there, on its way, or absent at the source.";
   fill($("gaps"), feed.gaps.map((gap) => gapCard(feed, gap, (minute) => map.moveTo(minute))), nothing);
 }
 
+function showStream(stream) {
+  $("conditions").replaceChildren();
+  $("figures").replaceChildren(...listed(streamFigures(stream, shown.readAt)));
+  $("throughput-note").textContent = drawChart($("chart"), stream, { one: "notification", lost: "given up" });
+  fill($("pages"), stream.undelivered.map(pagesCard), "Every page of these days is delivered.");
+}
+
+function listed(values) {
+  return Object.entries(values).map(([title, value]) => element("div", {}, element("dt", {}, title), element("dd", {}, value)));
+}
+
 function figures(feed) {
   const merged = feed.last_merged && Date.parse(feed.last_merged);
-  const values = {
+  return {
     "last due": feed.last_due ? written(Date.parse(feed.last_due)) : "never",
     "last merged": merged ? written(merged) : "never",
     "behind the clock": merged ? lasted((shown.readAt - merged) / MINUTE) : "–",
@@ -105,7 +134,6 @@ function figures(feed) {
     "lines, 24 h": number.format(feed.lines_24h),
     "rejected, 24 h": number.format(feed.rejected_24h),
   };
-  return Object.entries(values).map(([title, value]) => element("div", {}, element("dt", {}, title), element("dd", {}, value)));
 }
 
 function legend(feed) {
@@ -157,10 +185,10 @@ $("tabs").addEventListener("keydown", (event) => {
   event.preventDefault();
   const next = buttons[(buttons.indexOf(document.activeElement) + move + buttons.length) % buttons.length];
   next.focus();
-  choose(next.dataset.feed);
+  choose(next.dataset.name);
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-  if (shown) showTabs(shown.feeds), showFeed();
+  if (shown) showTabs(), showPanel();
 });
 document.addEventListener("visibilitychange", () => { if (!document.hidden) poll(); });
 keepPolling();

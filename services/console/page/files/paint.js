@@ -72,18 +72,18 @@ function stamps(width, height, colours) {
   );
 }
 
-// A feed's week at a glance: rows are days, columns hours, each coloured by the worst of its minutes.
-function paintWeek(canvas, feed, colours) {
+// A week at a glance: rows are days, columns hours.
+function paintWeek(canvas, source, colours) {
   const ratio = Math.ceil(window.devicePixelRatio || 1);
   const [width, height] = [5 * ratio, 4 * ratio];
-  const firstDay = Math.floor(feed.begin / (DAY * MINUTE));
+  const firstDay = Math.floor(source.begin / (DAY * MINUTE));
   canvas.width = 24 * width;
   canvas.height = 8 * height;
   const context = canvas.getContext("2d");
-  for (const { time, from, to } of feed.hours()) {
+  for (const { time, colour } of source.glances()) {
     const place = time / (HOUR * MINUTE);
     const [day, hour] = [Math.floor(place / 24) - firstDay, place % 24];
-    context.fillStyle = colours[glance(worst(feed.cells.slice(from, to)))];
+    context.fillStyle = colours[colour];
     context.fillRect(hour * width, day * height, width - ratio, height - ratio);
   }
 }
