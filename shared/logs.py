@@ -36,7 +36,10 @@ def log_context(**fields: object) -> Iterator[None]:
 
 
 class JsonFormatter(logging.Formatter):
-    """Write a record as Cloud Logging reads it from a container's standard error."""
+    """Write a record as Cloud Logging reads it from a container's standard error.
+
+    A record's `figures` (a dict, by `extra`) become fields, zeros included: log-based metrics read them.
+    """
 
     def __init__(self, project: str) -> None:
         super().__init__()
@@ -50,6 +53,7 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "logger": record.name,
             **_context.get(),
+            **getattr(record, "figures", _EMPTY),
         }
         if trace := trace_id():
             line["logging.googleapis.com/trace"] = f"projects/{self.project}/traces/{trace}"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
+from services.planner.figures import figures
 from services.planner.state import Asked, PlanState, StateStore
 from shared.asking import ask
 from shared.dead_letters import ATTEMPTS_SPENT
@@ -111,13 +112,15 @@ class Sweeper:
         state, generation = self._store.read(feed)
         if state is None:
             return Swept(0, 0, 0)
-        missing = find_missing(state, self._ledger().states(feed, oldest_served(now), last_due(now)), now)
+        known = self._ledger().states(feed, oldest_served(now), last_due(now))
+        missing = find_missing(state, known, now)
         asked = {entry.minute: entry for entry in state.asked}
         chosen = {minute for minute in missing.minutes() if minute not in asked or asked[minute].is_due(now)}
         swept = self._push(feed, missing, chosen)
         if chosen or asked:
             self._store.save(feed, _remember(state, missing, chosen, now), generation)
-        log.info("planner.sweep: %s %s", feed, asdict(swept))
+        found = figures(state, known, missing=len(missing.unknown) + len(missing.unmerged), now=now)
+        log.info("planner.sweep: %s %s", feed, asdict(swept), extra={"figures": asdict(found)})
         return swept
 
     def _push(self, feed: str, missing: Missing, chosen: set[datetime]) -> Swept:
