@@ -48,13 +48,13 @@ locals {
         }
       }
     }
-    missing = {
+    coverage = {
       title   = "minutes are missing for two hours"
       anchor  = "a-minute-is-missing"
       enabled = local.feeds
       conditions = {
-        "minutes due and not accounted for" = {
-          filter = "${local.log_metric}/missing\""
+        "minutes missing, overdue or dead" = {
+          filter = "${local.log_metric}/uncovered_minutes\""
           # The first bucket holds 0 to 9 minutes, which the sweep brings in by itself.
           period = 1200, aligner = "ALIGN_PERCENTILE_50", reducer = "REDUCE_MAX", by = local.by_feed, above = 10, for = 7200
         }

@@ -7,7 +7,7 @@ locals {
     { title = "Dead letters recorded", unit = "1", filter = "${local.log_metric}/dead\"", aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = local.by_feed },
     { title = "Freshness: age of the newest merged minute", unit = "min", filter = "${local.log_metric}/freshness_minutes\"", aligner = "ALIGN_PERCENTILE_50", reducer = "REDUCE_MAX", by = local.by_feed },
     { title = "Coverage of the last 7 days", unit = "%", filter = "${local.log_metric}/coverage_percent\"", aligner = "ALIGN_PERCENTILE_50", reducer = "REDUCE_MIN", by = local.by_feed },
-    { title = "Minutes missing", unit = "1", filter = "${local.log_metric}/missing\"", aligner = "ALIGN_PERCENTILE_50", reducer = "REDUCE_MAX", by = local.by_feed },
+    { title = "Minutes missing, overdue or dead", unit = "1", filter = "${local.log_metric}/uncovered_minutes\"", aligner = "ALIGN_PERCENTILE_50", reducer = "REDUCE_MAX", by = local.by_feed },
     { title = "Absent in a row", unit = "1", filter = "${local.log_metric}/absent_in_a_row\"", aligner = "ALIGN_PERCENTILE_50", reducer = "REDUCE_MAX", by = local.by_feed },
     { title = "Push latency, 99 of 100", unit = "ms", filter = "${local.subscription}/push_request_latencies\"", aligner = "ALIGN_PERCENTILE_99", reducer = "REDUCE_MAX", by = local.by_queue },
     { title = "Pushes by answer", unit = "1", filter = "${local.subscription}/push_request_count\"", aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = ["resource.label.subscription_id", "metric.label.response_class"] },
