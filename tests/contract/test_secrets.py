@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 import grpc
@@ -12,6 +13,9 @@ from google.cloud.secretmanager_v1.types import AccessSecretVersionRequest, Acce
 
 from shared.gcp.secrets import SecretManagerKey
 from shared.outcomes import Misconfigured, Retryable
+from shared.virustotal.client import VirusTotal
+from shared.virustotal.errors import KeyRefused
+from tests.simulator import Running
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[AccessSecretVersionRequest, AccessSecretVersionResponse]"
 RESOURCE = "projects/p/secrets/vt-key/versions/latest"
@@ -81,6 +85,34 @@ def test_a_rotated_key_is_found_after_a_refusal(
     assert key.refused(old)
     assert key.read().get_secret_value() == "second-key"
     assert key.refused(old), "a thread that comes late with the old key is told that there is a new one"
+
+
+def test_a_key_is_rotated_while_packages_come(
+    service: SecretService, client: Callable[[], SecretManagerServiceClient], vt: Running
+) -> None:
+    """As docs/operations.md has it: a newer version in Secret Manager, then the old key ends at the source.
+
+    The first answer of 401 brings the newer version in, within the same call; once only, and without a restart.
+    """
+    vt.control.accept_keys("first-key", "second-key")
+    source = VirusTotal(api_url=f"{vt.url}/api/v3", key=SecretManagerKey(RESOURCE, client))
+    assert fetched(source)
+    service.payload = b"second-key\n"
+    assert fetched(source)
+    assert service.calls == 1, "the old key is good until the source refuses it"
+    vt.control.accept_keys("second-key")
+    assert fetched(source)
+    assert fetched(source)
+    assert service.calls == 2
+    vt.control.accept_keys("third-key")
+    with pytest.raises(KeyRefused, match="VT_API_KEY_SECRET"):
+        fetched(source)
+
+
+def fetched(source: VirusTotal) -> bytes:
+    """Read a package."""
+    with source.package("domains", datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=90)) as body:
+        return b"".join(body.chunks())
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,19 @@
 """Operating a mesh: seeing what is missing, and the one step that repairs it."""
 
 import json
+import re
+import shlex
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from infra.local.mesh import LocalMesh
 from infra.local.parts import SimulatorOptions
+from infra.local.secops.client import SecOpsControl
 from infra.local.virustotal.feeds import package_name
+from infra.local.virustotal.streams.client import ListsControl
 from infra.topology import read_topology
 from shared.minutes import format_minute
 from tests.mesh.test_command import run
@@ -30,7 +34,7 @@ def whole(state: Path) -> Iterator[Whole]:
         state=state,
         topology=read_topology(profile="tests"),
         settings={"FEEDS": "domains", "PLAN_BACK": "3", "LOG_FORMAT": "text"},
-        simulator=SimulatorOptions(seed=23, lines=4),
+        simulator=SimulatorOptions(seed=23, lines=4, notification_seconds=0),
         schedules=False,
         provision=lambda endpoints: provision_feeds(endpoints, "domains"),
     ) as mesh:
@@ -129,3 +133,27 @@ def test_gaps_are_replayed_in_one_step(whole: Whole, state: Path) -> None:
         code, text = command(state, *wrong)
         assert code != 0
         assert "Traceback" not in text
+
+
+def test_a_page_that_secops_refused_is_found_and_repaired(whole: Whole, state: Path) -> None:
+    """`status` names the page beside its stream, with the command of its letter; afterwards all is delivered."""
+    secops = SecOpsControl(str(whole.endpoints.secops))
+    lists = ListsControl(str(whole.endpoints.virustotal_control))
+    ids = lists.add(datetime.now(UTC) - timedelta(minutes=30), count=3)
+    secops.set_faults({"kind": "bad_request"})
+    whole.call("secops-poll")
+    told = "SELECT COUNT(*) AS n FROM `{d}.minutes` WHERE event = 'dead' AND uri LIKE '%/ioc_stream/pages/%'"
+    wait_until(lambda: whole.rows(told)[0]["n"] == 1, 60, "the page's letter in the ledger")
+
+    code, text = command(state, "status", "--json")
+    stream = json.loads(text)["streams"]["ioc_stream"]
+    assert (code, stream["given_up"], stream["notifications"]) == (1, 3, 3)
+    [run] = stream["undelivered"]
+    assert (run["first"], run["last"], run["state"]) == (1, 1, "given up")
+    assert run["remedy"].startswith("gti-mesh dead redrive ")
+    assert command(state, *shlex.split(run["remedy"])[1:])[0] == 0
+
+    wait_until(lambda: secops.keys("GTI_IOC_STREAM") >= set(ids), 60, "the notifications to be in SecOps")
+    code, table = command(state, "status")
+    assert code == 0
+    assert re.search(r"pages, 7 d\W+1 delivered", table), table

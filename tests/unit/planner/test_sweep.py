@@ -133,7 +133,7 @@ def test_a_sweep_asks_for_what_is_missing_and_remembers() -> None:
 
 @pytest.mark.parametrize(("days", "times"), [(2, 13), (7, 33)])
 def test_a_long_outage_does_not_multiply_messages(days: int, times: int) -> None:
-    """A sweep every ten minutes for two days asks for each minute 13 times, not 288; for seven days, 33 and not 1,008."""
+    """A sweep every ten minutes for two days asks for each minute 13 times, not 288; in seven days 33, not 1,008."""
     house = House()
     asked: Counter[datetime] = Counter()
     for _ in range(days * 144):
