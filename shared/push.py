@@ -46,7 +46,7 @@ def answer_push(
         log_context(
             message_id=message.message_id,
             delivery_attempt=delivery.attempt,
-            feed=message.attributes.get("feed"),
+            feed=message.attributes.get("feed") or message.attributes.get("stream"),
             minute=message.attributes.get("minute"),
         ),
     ):
