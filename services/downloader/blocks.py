@@ -12,13 +12,8 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
 from services.downloader.bzip2 import STEP_BYTES, CorruptPackageError
-from services.downloader.magics import Magic, Marked
+from services.downloader.magics import END_BITS, END_MARK, HEADER_BYTES, LEVELS, Magic, Marked, rotated
 
-# A stream: "BZh", a digit for the size of its blocks, blocks, the end mark, 32 bits of checksum, and whole bytes.
-_HEADER_BYTES = 4
-_LEVELS = b"123456789"
-_END_MARK = 0x177245385090
-_END_BITS = 80
 # A block: 48 bits of mark, 32 of checksum, data. No block that libbz2 accepts is longer than about 2.3 MB: 900,000
 # symbols of at most 20 bits, and its tables.
 _CHECKSUM_BITS = 32
@@ -62,10 +57,10 @@ class _Package:
     def unpacked(self) -> Iterator[bytes]:
         byte = 0
         try:
-            while header := self._marked.bytes_at(byte, _HEADER_BYTES):
+            while header := self._marked.bytes_at(byte, HEADER_BYTES):
                 _check_header(header, first=byte == 0)
-                end = yield from self._stream((byte + _HEADER_BYTES) * 8)
-                byte = (end + _END_BITS + 7) // 8
+                end = yield from self._stream((byte + HEADER_BYTES) * 8)
+                byte = (end + END_BITS + 7) // 8
         finally:
             for _, job in self._jobs:
                 job.cancel()
@@ -77,13 +72,13 @@ class _Package:
         checksum = 0
         magic = self._expect(bit)
         while not magic.ends:
-            checksum = _rotate(checksum) ^ self._checksum_after(magic)
+            checksum = rotated(checksum) ^ self._marked.checksum_after(magic)
             block, number = self._block(magic)
             yield from block.unpacked()
             self._number = number
             self._marked.forget(number, magic.bit // 8)
             magic = self._magic(number)
-        if checksum != self._checksum_after(magic):
+        if checksum != self._marked.checksum_after(magic):
             raise CorruptPackageError("the package is damaged: a stream's checksum is wrong")
         self._number += 1
         return magic.bit
@@ -141,23 +136,12 @@ class _Package:
         held = self._marked.bytes_at(first, (following.bit + 7) // 8 - first)
         return held, magic.bit % 8, following.bit - magic.bit
 
-    def _checksum_after(self, magic: Magic) -> int:
-        first = (magic.bit + 48) // 8
-        held = self._marked.bytes_at(first, 5)
-        if len(held) < 4 + bool(magic.bit % 8):
-            raise CorruptPackageError("the package is cut: its last bzip2 stream has no end")
-        return int.from_bytes(held.ljust(5, b"\0")) >> (8 - magic.bit % 8) & 0xFFFFFFFF
-
 
 def _check_header(header: bytes, *, first: bool) -> None:
-    if header[:3] == b"BZh" and header[3:] in _LEVELS and len(header) == _HEADER_BYTES:
+    if header[:3] == b"BZh" and header[3:] in LEVELS and len(header) == HEADER_BYTES:
         return
     what = "the package is no bzip2" if first else "the package is damaged: what follows a stream is no other"
     raise CorruptPackageError(what)
-
-
-def _rotate(checksum: int) -> int:
-    return (checksum << 1 | checksum >> 31) & 0xFFFFFFFF
 
 
 def _decode(held: bytes, skipped: int, bits: int) -> _Block:
@@ -177,9 +161,9 @@ def _wrapped(held: bytes, skipped: int, bits: int) -> bytes:
         raise OSError("a block without data")
     block = int.from_bytes(held) >> (len(held) * 8 - skipped - bits) & ((1 << bits) - 1)
     checksum = block >> (bits - _LEAST_BLOCK_BITS) & 0xFFFFFFFF
-    stream = (block << 48 | _END_MARK) << _CHECKSUM_BITS | checksum
+    stream = (block << 48 | END_MARK) << _CHECKSUM_BITS | checksum
     padding = -bits % 8
-    return b"BZh9" + (stream << padding).to_bytes((bits + padding + _END_BITS) // 8)
+    return b"BZh9" + (stream << padding).to_bytes((bits + padding + END_BITS) // 8)
 
 
 def _step(decoder: BZ2Decompressor) -> bytes:

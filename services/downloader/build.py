@@ -1,5 +1,6 @@
 """Build the downloader from its settings and the real edges."""
 
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -28,7 +29,7 @@ def build(settings: DownloaderSettings, *, bucket: Bucket | None = None, publish
         source=VirusTotal(api_url=settings.api_url, key=_key(settings)),
         bucket=bucket or StorageBucket(settings.bucket, storage_client(settings.project, settings.storage_emulator)),
         publisher=publisher,
-        unpack=Unpacker(),
+        unpack=Unpacker(lbzip2=shutil.which("lbzip2")),
         feeds=settings.feed_definitions(),
         now=lambda: datetime.now(UTC),
         deadline=settings.deadline,

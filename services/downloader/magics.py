@@ -8,8 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain, islice
 
-_BLOCK = 0x314159265359
-_END = 0x177245385090
+from services.downloader.bzip2 import CorruptPackageError
+
+# A stream: "BZh", a digit for the size of its blocks, blocks, the end mark, 32 bits of checksum, and whole bytes.
+HEADER_BYTES = 4
+LEVELS = b"123456789"
+BLOCK_MARK = 0x314159265359
+END_MARK = 0x177245385090
+END_BITS = 80
 _MAGIC_BITS = 48
 _MAGIC_MASK = (1 << _MAGIC_BITS) - 1
 # A mark that does not begin with a byte touches seven.
@@ -40,8 +46,13 @@ def _needle(magic: int, shift: int, *, ends: bool) -> _Needle:
 
 
 _NEEDLES = tuple(
-    _needle(magic, shift, ends=ends) for magic, ends in ((_BLOCK, False), (_END, True)) for shift in range(8)
+    _needle(magic, shift, ends=ends) for magic, ends in ((BLOCK_MARK, False), (END_MARK, True)) for shift in range(8)
 )
+
+
+def rotated(checksum: int) -> int:
+    """Return a stream's checksum as it is before that of the next block is combined with it."""
+    return (checksum << 1 | checksum >> 31) & 0xFFFFFFFF
 
 
 class Marked:
@@ -54,6 +65,16 @@ class Marked:
         self._searched_to = 0
         self._magics: list[Magic] = []
         self._forgotten = 0
+
+    @property
+    def size(self) -> int:
+        """How many bytes of the package have come."""
+        return self._held_from + len(self._held)
+
+    def add(self, chunk: bytes) -> None:
+        """Take the next bytes."""
+        self._held += chunk
+        self._search()
 
     def magic(self, number: int) -> Magic | None:
         """Return the mark with this number, counted from 0, reading on as far as it takes; None after the last."""
@@ -68,6 +89,13 @@ class Marked:
         at = start - self._held_from
         return bytes(self._held[at : at + count])
 
+    def checksum_after(self, magic: Magic) -> int:
+        """Return the 32 bits after a mark; raise CorruptPackageError when the package ends in them."""
+        held = self.bytes_at((magic.bit + _MAGIC_BITS) // 8, 5)
+        if len(held) < 4 + bool(magic.bit % 8):
+            raise CorruptPackageError("the package is cut: its last bzip2 stream has no end")
+        return int.from_bytes(held.ljust(5, b"\0")) >> (8 - magic.bit % 8) & 0xFFFFFFFF
+
     def forget(self, number: int, byte: int) -> None:
         """Drop the marks and the bytes before these."""
         del self._magics[: number - self._forgotten]
@@ -81,8 +109,7 @@ class Marked:
         chunk = next(self._chunks, None)
         if chunk is None:
             return False
-        self._held += chunk
-        self._search()
+        self.add(chunk)
         return True
 
     def _search(self) -> None:

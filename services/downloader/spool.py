@@ -79,6 +79,7 @@ class _Spool:
         """Take in no more."""
         with self._changed:
             self._finished = True
+            self._changed.notify_all()
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the bytes in their order; raise what the reading raised once those before are out."""

@@ -1,4 +1,4 @@
-"""Unpack packages with as many processors as there are."""
+"""Unpack packages with as many processors as there are, by lbzip2 where it is installed and by libbz2 elsewhere."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -6,22 +6,31 @@ from concurrent.futures import ThreadPoolExecutor
 
 from services.downloader.blocks import decompress_blocks
 from services.downloader.bzip2 import decompress
+from services.downloader.lbzip2 import decompress_by
 
 # Per package: enough that no thread waits for the lines of the last block to be written.
 _AHEAD = 2
 
 
 class Unpacker:
-    """Decodes packages; all that are decoded at once share the threads, one a processor."""
+    """Decodes packages.
 
-    def __init__(self, processors: int | None = None) -> None:
+    `lbzip2` is the path of that program; without it all packages that are decoded at once share the threads, one a
+    processor.
+    """
+
+    def __init__(self, processors: int | None = None, lbzip2: str | None = None) -> None:
         count = processors or _processors()
+        self._processors = count
+        self._lbzip2 = lbzip2
         # On a single processor blocks in threads would only cost what finding and wrapping them costs.
-        self._threads = ThreadPoolExecutor(count, "bzip2") if count > 1 else None
+        self._threads = ThreadPoolExecutor(count, "bzip2") if count > 1 and not lbzip2 else None
         self._ahead = count + _AHEAD
 
     def __call__(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """Yield a package's bytes; raise CorruptPackageError unless it is whole."""
+        if self._lbzip2:
+            return decompress_by(self._lbzip2, self._processors, chunks)
         if self._threads is None:
             return decompress(chunks)
         return decompress_blocks(chunks, self._threads, self._ahead)

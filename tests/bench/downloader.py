@@ -51,6 +51,8 @@ _ALL = (
     Contender("gti-mesh"),
     Contender("gti-mesh", 2),
     Contender("gti-mesh", 2, 2),
+    Contender("gti-mesh without lbzip2"),
+    Contender("gti-mesh without lbzip2", 2),
     Contender("predecessor"),
     Contender("whole batch"),
 )
