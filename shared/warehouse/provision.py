@@ -5,8 +5,9 @@ gained is added in place, empty until newer versions arrive; one that the YAML h
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
-from google.api_core.exceptions import Conflict
+from google.api_core.exceptions import Conflict, NotFound
 from google.cloud import bigquery, storage
 
 from shared.feeds.definition import Feed
@@ -56,6 +57,10 @@ def _provision_bucket(client: storage.Client, name: str, location: str) -> Itera
 
 def _provision_dataset(client: bigquery.Client, name: str, location: str) -> Iterator[str]:
     dataset = bigquery.Dataset(f"{client.project}.{name}")
+    # Looked for first: who may only look gets a 403 for making it, and no Conflict.
+    with suppress(NotFound):
+        client.get_dataset(dataset.reference, retry=RETRY, timeout=SECONDS)
+        return
     dataset.location = location
     dataset.description = "VirusTotal feeds, minute by minute, kept by gti-mesh."
     try:

@@ -146,7 +146,7 @@ def _handlers(provider: Provider) -> grpc.GenericRpcHandler:
     )
 
 
-def _handler(taken: type[Message], answer: Callable[[Any], Message]) -> grpc.RpcMethodHandler[Any, Any]:
+def _handler(taken: type[Message], answer: Callable[[Any], Message]) -> "grpc.RpcMethodHandler[Any, Any]":
     return grpc.unary_unary_rpc_method_handler(
         lambda request, _: answer(request),
         request_deserializer=taken.FromString,

@@ -1,0 +1,80 @@
+"""Every resource type, argument and block that is written exists in the Google provider."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from tests.terraform.configuration import Block, blocks, parsed, unquoted
+from tests.terraform.planned import Workspace
+from tests.terraform.schema import Type, schema, types
+
+# Terraform's own, in every resource.
+META = {"for_each", "count", "depends_on", "lifecycle", "provider"}
+LABELLED = {f"{block.kind} {block.address}": block for block in blocks()}
+
+
+def problems(body: Mapping[str, Any], kind: Type, place: str) -> Iterator[str]:
+    """Yield what a body has that its type does not know, and what the type demands and the body lacks."""
+    content = unquoted(body)
+    dynamic = {name: inner for one in content.pop("dynamic", ()) for name, inner in unquoted(one).items()}
+    given = {*content, *dynamic} - META
+    known = {**kind["attributes"], **kind["blocks"]}
+    yield from (f"{place}.{name}: there is no such argument or block" for name in sorted(given - set(known)))
+    for name, one in sorted(known.items()):
+        mode = one["mode"] if name in kind["blocks"] else one[1]
+        if mode == "required" and name not in given:
+            yield f"{place}.{name}: missing"
+        if mode == "computed" and name in given:
+            yield f"{place}.{name}: only the provider sets it"
+    for name, inner in _nested(content, dynamic):
+        if name in kind["blocks"]:
+            yield from problems(inner, kind["blocks"][name], f"{place}.{name}")
+
+
+def _nested(content: Mapping[str, Any], dynamic: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, value in content.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict) and "__is_block__" in value[0]:
+            yield from ((name, one) for one in value)
+    for name, block in dynamic.items():
+        yield from ((name, one) for one in unquoted(block)["content"])
+
+
+def written_problems(block: Block) -> list[str]:
+    """Return what is wrong with a resource."""
+    known = types(block.kind)
+    if block.type not in known:
+        return [f"{block.type}: not in the schema; run tests/terraform/distil.py, which refuses what does not exist"]
+    return list(problems(block.body, known[block.type], block.address))
+
+
+@pytest.mark.parametrize("label", sorted(LABELLED))
+def test_what_is_written_exists_in_the_provider(label: str) -> None:
+    """Types, arguments, nested and dynamic blocks; and nothing that the provider demands is left out."""
+    assert written_problems(LABELLED[label]) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ({"name": "t", "retention": "60s"}, "t.retention: there is no such argument or block"),
+        ({}, "t.name: missing"),
+        ({"name": "t", "effective_labels": {}}, "t.effective_labels: only the provider sets it"),
+        ({"name": "t", "schema_settings": [{"__is_block__": True}]}, "t.schema_settings.schema: missing"),
+        ({"name": "t", "dynamic": [{'"push"': {"content": [{}]}}]}, "t.push: there is no such argument or block"),
+    ],
+)
+def test_a_wrong_argument_is_found(body: dict[str, Any], problem: str) -> None:
+    """The comparison itself works."""
+    assert list(problems(body, types("resource")["google_pubsub_topic"], "t")) == [problem]
+
+
+def test_the_provider_is_pinned_to_the_schema_that_is_compared() -> None:
+    """A newer major version may know other arguments."""
+    major_minor = schema()["version"].rpartition(".")[0]
+    assert f'~> {major_minor}"' in str(parsed()["versions.tf"])
+
+
+def test_terraform_finds_the_configuration_valid(configuration: Workspace) -> None:
+    """Real Terraform, with the provider's schema: references, types, functions."""
+    configuration.validate()
