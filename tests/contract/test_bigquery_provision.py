@@ -1,8 +1,12 @@
 """Provisioning makes what is missing, changes in place what differs, and drops nothing."""
 
+from dataclasses import replace
+from typing import cast
 from uuid import uuid4
 
 import pytest
+from google.api_core.exceptions import Forbidden
+from google.cloud import bigquery
 
 from shared.feeds.definition import Feed, Headline
 from shared.gcp.storage import StorageBucket, storage_client
@@ -93,3 +97,23 @@ def test_a_merge_without_its_tables_says_what_to_do(warehouse: Warehouse) -> Non
     nowhere = Warehouse(warehouse.endpoints, warehouse.client, "no_such_dataset")
     with pytest.raises(Misconfigured, match="run `gti-mesh provision`"):
         nowhere.merge()
+
+
+class _MayNotMakeDatasets:
+    """A client whose account holds rights on one dataset, and none on the project."""
+
+    def __init__(self, client: bigquery.Client) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._client, name)
+
+    def create_dataset(self, *_: object, **__: object) -> None:
+        """Refuse, as BigQuery does before it looks whether the dataset is there."""
+        raise Forbidden("Access Denied: User does not have bigquery.datasets.create permission")
+
+
+def test_a_dataset_that_is_there_needs_no_right_to_make_one(warehouse: Warehouse) -> None:
+    """In the cloud Terraform makes it, and the job that provisions tables may not."""
+    modest = replace(warehouse, client=cast("bigquery.Client", _MayNotMakeDatasets(warehouse.client)))
+    assert modest.provision() == VIEWS
