@@ -14,14 +14,12 @@ from infra.local.virustotal.packages import Package
 from shared.feeds.definition import Feed
 from shared.warehouse.staging import LoadJob
 from tests.bench.billing import Load, Widths, size
+from tests.bench.volumes import SEEN_BEFORE
 from tests.landed import framed
 from tests.warehouse import Warehouse
 
 FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 MERGES_A_DAY = 48
-# Reports of files that are no first report of their file: 328 M reports of 235 M samples in a year (arXiv 2210.15973),
-# the only public figure for any feed.
-SEEN_BEFORE = 1 - 235 / 328
 # Widths are averages over this many lines as the simulator writes them.
 SAMPLE_LINES = 300
 

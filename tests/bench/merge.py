@@ -17,10 +17,9 @@ from shared.feeds.definition import known_feeds
 from tests.bench.archive import Archive, measure_widths, scaled
 from tests.bench.billing import Bill
 from tests.bench.cost_page import write_page
+from tests.bench.volumes import LINES_A_DAY, OBJECT_BYTES
 from tests.warehouse import Warehouse, provisioned
 
-LINES_A_DAY = 7_000_000
-OBJECT_BYTES = 20_000
 DEPTHS = (1, 10, 100)
 MOST_HISTORY_GROWTH = 1.05
 LEAST_RATIO = 50
