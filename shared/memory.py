@@ -99,13 +99,19 @@ class MemoryLedger:
     def states(self, feed: str, first: datetime, last: datetime) -> Sequence[MinuteState]:
         """Return the state of every minute in [first, last] that the ledger knows, oldest first."""
         furthest: dict[datetime, LedgerRow] = {}
+        counted: set[datetime] = set()
         for row in self.rows:
             if row.feed != feed or row.minute is None or not first <= row.minute <= last:
                 continue
+            if row.lines is not None:
+                counted.add(row.minute)
             known = furthest.get(row.minute)
             if known is None or _progress(row) > _progress(known):
                 furthest[row.minute] = row
-        return [MinuteState(minute, row.event, row.at, row.reason) for minute, row in sorted(furthest.items())]
+        return [
+            MinuteState(minute, row.event, row.at, row.reason, row.event != "merged" or minute in counted)
+            for minute, row in sorted(furthest.items())
+        ]
 
 
 def _progress(row: LedgerRow) -> tuple[int, datetime]:

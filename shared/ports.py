@@ -99,12 +99,16 @@ class LedgerRow:
 
 @dataclass(frozen=True)
 class MinuteState:
-    """The furthest state of one minute, as the view `minute_status` gives it."""
+    """The furthest state of one minute, as the view `minute_status` gives it.
+
+    counted is False for a merged minute of whose lines the ledger knows nothing: it has forgotten landing and load.
+    """
 
     minute: datetime
     state: str
     at: datetime
     reason: str | None = None
+    counted: bool = True
 
 
 class LedgerReader(Protocol):

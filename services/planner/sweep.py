@@ -1,9 +1,9 @@
 """Ask again for what is missing, so that no lost message, crash or outage leaves a hole.
 
 The ledger is the account: a minute that is past due and not in it is asked for again; a landing that was never loaded,
-or never merged, is announced again from its manifest; a minute that is dead only because its attempts were spent is
-tried once more, and so is an absent one before the source forgets it. Each minute has its own growing spacing, so that
-a long outage does not multiply messages.
+or never merged, or of whose lines a ledger restored from yesterday has no account, is announced again from its
+manifest; a minute that is dead only because its attempts were spent is tried once more, and so is an absent one before
+the source forgets it. Each minute has its own growing spacing, so that a long outage does not multiply messages.
 """
 
 import logging
@@ -77,6 +77,9 @@ def find_missing(state: PlanState, known: Iterable[MinuteState], now: datetime) 
 
 def _overdue(minute: MinuteState, now: datetime) -> bool:
     patience = {"landed": _LOAD_OVERDUE, "loaded": _MERGE_OVERDUE}.get(minute.state)
+    if not minute.counted:
+        # Merged, and the ledger was restored between load and merge: the loader counts again and finds nothing to load.
+        patience = _LOAD_OVERDUE
     return patience is not None and now - minute.at > patience
 
 

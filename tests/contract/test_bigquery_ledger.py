@@ -70,6 +70,15 @@ def test_a_state_has_its_time_and_its_reason(ledger: Ledger) -> None:
     ]
 
 
+def test_a_merge_alone_says_nothing_of_the_lines(ledger: Ledger) -> None:
+    """A ledger restored in between knows that a minute is merged, and has no account of it until it is told."""
+    minute = utc(3, 0)
+    ledger.record([LedgerRow("merged", NOON, "domains", minute, rows=5)])
+    assert [state.counted for state in ledger.states("domains", minute, minute)] == [False]
+    ledger.record([LedgerRow("loaded", NOON, "domains", minute, lines=5)])
+    assert [(state.state, state.counted) for state in ledger.states("domains", minute, minute)] == [("merged", True)]
+
+
 def test_states_are_those_of_a_range_of_one_feed(ledger: Ledger) -> None:
     """Both ends inclusive, oldest first; dead letters without feed or minute are nobody's state."""
     for minute in (12, 10, 13, 11):

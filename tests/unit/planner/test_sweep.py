@@ -47,6 +47,15 @@ def test_a_landing_that_goes_no_further_is_announced_again(state: str, age: floa
     assert missing.unmerged == ([FIRST] if overdue else [])
 
 
+def test_a_merged_minute_without_an_account_is_announced_again() -> None:
+    """A ledger restored between load and merge knows that lines were merged, and not how many there should be."""
+    ledger = MemoryLedger()
+    ledger.record([LedgerRow("merged", NOON - timedelta(minutes=11), "domains", FIRST, rows=5)])
+    assert find_missing(STATE, ledger.states("domains", FIRST, FIRST), NOON).unmerged == [FIRST]
+    ledger.record([LedgerRow("loaded", NOON - timedelta(minutes=11), "domains", FIRST, lines=5)])
+    assert not find_missing(STATE, ledger.states("domains", FIRST, FIRST), NOON).unmerged
+
+
 def test_the_dead_are_tried_once_more_only_when_their_attempts_were_spent() -> None:
     """Poison stays dead, and a minute that was tried once more is left to the operator."""
     spent = known(FIRST, "dead", reason=f"{ATTEMPTS_SPENT}: 100 deliveries")
