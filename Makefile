@@ -64,6 +64,9 @@ cost: $(VENV)/.dev ## compute a month's cost from docs' volumes and prices; rewr
 scale: $(VENV)/.dev ## limits by arithmetic, backfills by simulation; rewrites docs/scale.md
 	@$(BIN)/python -m tests.bench.scale --page docs/scale.md $(ARGS)
 
+soak: $(VENV)/.dev ## kill and wreck everything for 15 minutes, by a seeded plan; the accounts balance at the end
+	@$(BIN)/python -m tests.soak $(ARGS)
+
 lock: ## compile the pins anew (needs uv); no index addresses are recorded
 	uv pip compile --quiet --universal --generate-hashes --no-header pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --generate-hashes --no-header --group build -o requirements-build.lock

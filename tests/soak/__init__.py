@@ -1,0 +1,1 @@
+"""Soak: the whole mesh under a seeded plan of faults, and the accounts that must balance after it."""

@@ -1,0 +1,108 @@
+"""One soak from its seed to its verdict."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+from infra.local.machine import PubSub
+from shared.minutes import format_minute
+from tests.soak.ending import plan_to, settle
+from tests.soak.engine import Engine
+from tests.soak.plan import plan_events
+from tests.soak.secrets import find_key
+from tests.soak.story import tell
+from tests.soak.verdict import Verdict, judge
+from tests.soak.world import Size, build_world, soak_topology
+
+# After whose death a request may have been accepted and not recorded: one in every thread of the importer.
+_AMBIGUOUS = ("secops-import", "storage", "secops")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asks for."""
+
+    folder: Path
+    seed: int
+    seconds: float
+    kills: int
+    size: Size
+    pubsub: PubSub
+    short: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one soak has to show."""
+
+    verdict: Verdict
+    report: dict[str, object]
+
+
+def soak(options: Options, say: Callable[[str], None]) -> Outcome:
+    """Run one soak; the state is left where it is."""
+    world = build_world(options.folder, seed=options.seed, size=options.size, pubsub=options.pubsub)
+    with world.mesh:
+        world.began = datetime.now(UTC)
+        world.spoil_source()
+        # A feed begins where its planner first looks; what is before that was never promised.
+        plan_to(world, world.first)
+        engine = Engine(world, say, short=options.short)
+        events = plan_events(
+            options.seed, seconds=options.seconds, kills=options.kills, embedded=world.pubsub is not None
+        )
+        began = time.monotonic()
+        engine.play(events, options.seconds)
+        played = time.monotonic() - began
+        say(f"{played:6.1f} s  no more faults")
+        rounds = settle(world, engine, say)
+        settled = time.monotonic() - began - played
+        verdict = judge(world, most_twice=_most_twice(engine))
+    verdict.wrong += engine.unexpected
+    verdict.wrong += [f"the API key is in {file}" for file in find_key(options.folder)]
+    report = _report(options, engine, verdict, played, settled, rounds)
+    (options.folder / "report.json").write_text(json.dumps(report, indent=2, default=str) + "\n", encoding="utf-8")
+    return Outcome(verdict, report)
+
+
+def _most_twice(engine: Engine) -> int:
+    """Return how many requests SecOps may have got twice: answers that were lost, and posts cut off by a death."""
+    threads = soak_topology().services["secops-import"].concurrency
+    deaths = sum(count for kind, count in engine.kills.items() if kind.split()[0] in _AMBIGUOUS)
+    disks = sum(count for kind, count in engine.faults.items() if kind.endswith(": storage"))
+    return engine.faults["secops: lost_answer"] + threads * (deaths + disks)
+
+
+def _report(
+    options: Options, engine: Engine, verdict: Verdict, played: float, settled: float, rounds: int
+) -> dict[str, object]:
+    return {
+        "seed": options.seed,
+        "seconds": round(played),
+        "settled_seconds": round(settled),
+        "sweeps_to_settle": rounds,
+        "kills": engine.kills.total(),
+        "kills_by_kind": dict(sorted(engine.kills.items())),
+        "faults": engine.faults.total(),
+        "faults_by_kind": dict(sorted(engine.faults.items())),
+        "ready_seconds": {
+            part: {"median": round(median(times), 1), "most": round(max(times), 1)}
+            for part, times in sorted(engine.ready.items())
+        },
+        "answers": dict(sorted(engine.world.answers.items())),
+        "verdict": {name: value for name, value in asdict(verdict).items() if name != "first"},
+    }
+
+
+def explain(options: Options, verdict: Verdict) -> list[str]:
+    """Return what somebody needs who wants to know why: the seed, what is wrong, and the first minute's story."""
+    lines = [f"seed {options.seed}; the state is left in {options.folder}", *verdict.wrong[:40]]
+    if verdict.first:
+        feed, minute = verdict.first
+        lines += ["", f"the story of {feed} {format_minute(minute)}:"]
+        lines += tell(options.folder / "state" / "logs", feed, minute)
+    return lines

@@ -1,0 +1,25 @@
+"""The loader with fault points, both of its targets; functions-framework loads this file."""
+
+from services.loader import main
+from services.loader.build import Parts, build
+from shared.gcp.bigquery import bigquery_client
+from shared.gcp.ledger import BigQueryLedger
+from shared.gcp.staging import BigQueryStaging
+from shared.service import Once
+from tests.soak.points import here
+from tests.soak.wrappers import MortalLedger, MortalStaging
+
+
+def _build() -> Parts:
+    settings, points = main.settings, here()
+    client = bigquery_client(settings)
+    return build(
+        settings,
+        ledger=MortalLedger(BigQueryLedger(client, settings.dataset), points),
+        staging=MortalStaging(BigQueryStaging(client, settings.dataset), points),
+    )
+
+
+main.parts = Once(_build)
+load = main.load
+dead = main.dead

@@ -1,0 +1,25 @@
+"""The forwarder with fault points, and a clock for its leases; functions-framework loads this file."""
+
+from services.secops_forwarder import main
+from services.secops_forwarder.build import Parts, build
+from shared.secops.build import build_secops
+from shared.service import Once
+from tests.soak.points import clock, here
+from tests.soak.wrappers import MortalImports, mortal_edges
+
+
+def _build() -> Parts:
+    points = here()
+    bucket, publisher = mortal_edges(main.settings, points)
+    return build(
+        main.settings,
+        bucket=bucket,
+        publisher=publisher,
+        secops=MortalImports(build_secops(main.settings), points),
+        now=clock(points.folder, "secops-import"),
+    )
+
+
+main.parts = Once(_build)
+poll = main.poll
+import_page = main.import_page
