@@ -9,7 +9,7 @@ from infra.local.virustotal.streams.items import ENTITY_TYPES, Notification
 from shared.json_bytes import read_json, write_json
 from shared.outcomes import Misconfigured
 from shared.secops.build import build_secops
-from shared.secops.request import cleaned
+from shared.secops.cleaning import write_cleaned
 from shared.secops.settings import MAIN_STREAM, SecOpsSettings
 from shared.settings import read_settings
 from shared.streams import JsonObject, look_up
@@ -53,7 +53,7 @@ def _parser(file: Path | None) -> bytes:
 
 def _logs(samples: Path | None) -> Iterator[bytes]:
     for item in _items(samples):
-        yield write_json(cleaned(item), sort=True)
+        yield write_cleaned(item)
         yield write_json(item)
 
 

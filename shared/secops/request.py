@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from shared.json_bytes import write_json
+from shared.secops.cleaning import write_cleaned
 from shared.secops.pages import PageHead
 from shared.streams import JsonObject, Stream
 
@@ -48,7 +49,7 @@ class Form:
 
     def entry(self, item: JsonObject, stream: Stream, page: PageHead) -> bytes:
         """Return one notification as an element of `logs`."""
-        data = write_json(cleaned(item), sort=True) if self.clean else write_json(item)
+        data = write_cleaned(item) if self.clean else write_json(item)
         happened = stream.date_of(item) or page.landed_at
         fields: JsonObject = {
             "data": base64.b64encode(data).decode("ascii"),
@@ -66,25 +67,6 @@ class Form:
 
     def _labels(self, stream: Stream) -> dict[str, str]:
         return {"stream": stream.name, **({"use_case": self.use_case} if self.use_case else {})}
-
-
-def cleaned(item: JsonObject) -> JsonObject:
-    """Return an item without its empty values: null, empty texts, empty lists and empty objects, however deep."""
-    # Nearly all of an item's values are not containers, so those cost no call.
-    kept: JsonObject = {}
-    for name, value in item.items():
-        inner = _cleaned(value) if isinstance(value, dict | list) else value
-        if inner or isinstance(inner, int | float):
-            kept[name] = inner
-    return kept
-
-
-def _cleaned(value: JsonObject | list[object]) -> JsonObject | list[object]:
-    if isinstance(value, dict):
-        return cleaned(value)
-    inner = [_cleaned(one) if isinstance(one, dict | list) else one for one in value]
-    # Zero and false say something.
-    return [one for one in inner if one or isinstance(one, int | float)]
 
 
 def _written(moment: datetime) -> str:

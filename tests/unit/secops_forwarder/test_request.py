@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.json_bytes import read_json, write_json
+from shared.secops.cleaning import cleaned, write_cleaned
 from shared.secops.pages import PageHead
-from shared.secops.request import Form, cleaned
+from shared.secops.request import Form
 from tests.doubles import NOON
 from tests.streams import STREAM, notification
 
@@ -50,6 +51,9 @@ def test_an_entry_has_what_the_method_asks_for() -> None:
     }
 
 
+EMPTY: tuple[object, ...] = (None, "", [], {})
+
+
 @pytest.mark.parametrize("date", [NOON, NOON + timedelta(hours=1), None, 10**20, "soon", True])
 def test_collection_is_after_the_event_whatever_the_item_says(date: object) -> None:
     """A clock that is ahead, no date and nonsense give times that SecOps takes."""
@@ -65,7 +69,22 @@ def test_collection_is_after_the_event_whatever_the_item_says(date: object) -> N
 def test_cleaning_removes_what_is_empty_and_sorts() -> None:
     """null, empty texts, lists and objects go, however deep; zero and false stay; keys are in order."""
     item = {"z": [None, "", {"a": []}, 0], "b": {"c": {"d": None}}, "a": False, "n": 0.0, "e": ""}
-    assert write_json(cleaned(item), sort=True) == b'{"a":false,"n":0.0,"z":[0]}'
+    assert write_cleaned(item) == b'{"a":false,"n":0.0,"z":[0]}'
+
+
+def _without_empties(value: object) -> object:
+    if isinstance(value, dict):
+        inner = {name: _without_empties(one) for name, one in value.items()}
+        return {name: one for name, one in inner.items() if one not in EMPTY or isinstance(one, int | float)}
+    if isinstance(value, list):
+        return [one for one in map(_without_empties, value) if one not in EMPTY or isinstance(one, int | float)]
+    return value
+
+
+@given(item=st.dictionaries(st.text(max_size=3), JSON, max_size=4))
+def test_cleaning_is_what_it_is_defined_as(item: dict[str, object]) -> None:
+    """Empty values go from the inside out, so that what held nothing else goes too."""
+    assert cleaned(item) == _without_empties(item)
 
 
 def test_verbatim_keeps_everything() -> None:
