@@ -16,7 +16,7 @@ locals {
     failed_runs     = { pattern = "^feed\\.failed", description = "runs that failed for a feed or a stream" }
     too_late        = { pattern = "^(planner|secops)\\.too_late:", description = "what is lost at the source" }
     key_refused     = { pattern = "^(push\\.retry: KeyRefused|feed\\.failed: .*answered 401)", description = "answers of 401 from VirusTotal" }
-    quota           = { pattern = "^(push\\.retry|feed\\.failed): .*(429|[Qq]uota|rateLimitExceeded)", description = "work put off because a quota was spent" }
+    quota           = { pattern = "^(push\\.retry|feed\\.failed): .*(answered 429|[Qq]uota|[Ee]xceeded rate limits|RESOURCE_EXHAUSTED)", description = "work put off because a quota was spent" }
     pages_delivered = { pattern = "^secops\\.delivered:", description = "stream pages delivered to Google SecOps" }
     oversize        = { pattern = "^secops\\.oversize:", description = "notifications too large for any request" }
   }
