@@ -55,7 +55,7 @@ def _options(arguments: Sequence[str] | None) -> Options:
         kills=round(_KILLS_A_MINUTE * given.minutes) if given.kills is None else given.kills,
         size=Size(minutes=round(_PACE * given.minutes) if given.feed_minutes is None else given.feed_minutes),
         pubsub=given.pubsub,
-        short=given.short_leases,
+        short_leases=given.short_leases,
     )
 
 

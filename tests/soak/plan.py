@@ -62,6 +62,24 @@ LISTS = (
 STORMS = ("unavailable", "unauthorized", "rate_limited_html", "not_json_error")
 RESTORED = ("staging", "ledger")
 
+# The deaths that every promise was made for, in half a minute; the same ones every time.
+BRIEF = (
+    ("point", "downloader.create.before"),
+    ("point", "loader.end.after"),
+    ("point", "merger.merge.during"),
+    ("point", "secops-import.post.after"),
+    ("pubsub", "duplicate"),
+    ("secops", "lost_answer"),
+    ("full disk", "storage"),
+    ("point", "planner.publish.after"),
+    ("point", "secops-poll.create.after"),
+    ("kill", "storage"),
+    ("lost backlog", "pubsub"),
+    ("point", "downloader.publish.before"),
+    ("killed merge", "bigquery"),
+    ("lists", "rate_limited"),
+)
+
 # Faults of one package that heal after a time or two.
 HEALING = (
     *("unauthorized", "rate_limited", "rate_limited_html", "unavailable", "deadline", "not_json_error"),
@@ -136,6 +154,13 @@ def plan_events(seed: int, *, seconds: float, kills: int, embedded: bool) -> lis
         Event(1.0 + step * number + draw.uniform(0, step / 2), event.what, event.whom, event.seconds)
         for number, event in enumerate(events)
     ]
+
+
+def plan_briefly(*, seconds: float, embedded: bool) -> list[Event]:
+    """Return the plan of the short form."""
+    chosen = [(what, whom) for what, whom in BRIEF if embedded or what != "pubsub"]
+    step = seconds / len(chosen)
+    return [Event(step * number, what, whom, 2.0) for number, (what, whom) in enumerate(chosen)]
 
 
 def _kills(draw: random.Random) -> Iterator[Event]:

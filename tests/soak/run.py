@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from infra.local.machine import PubSub
 from shared.minutes import format_minute
 from tests.soak.ending import plan_to, settle
 from tests.soak.engine import Engine
-from tests.soak.plan import plan_events
+from tests.soak.plan import Event, plan_briefly, plan_events
 from tests.soak.secrets import find_key
 from tests.soak.story import tell
 from tests.soak.verdict import Verdict, judge
@@ -24,15 +25,15 @@ _AMBIGUOUS = ("secops-import", "storage", "secops")
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line asks for."""
+    """What is asked for; without a number of kills it is the short form."""
 
     folder: Path
     seed: int
     seconds: float
-    kills: int
+    kills: int | None
     size: Size
     pubsub: PubSub
-    short: bool = False
+    short_leases: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Outcome:
     """What one soak has to show."""
 
     verdict: Verdict
+    kills: Counter[str]
     report: dict[str, object]
 
 
@@ -51,12 +53,9 @@ def soak(options: Options, say: Callable[[str], None]) -> Outcome:
         world.spoil_source()
         # A feed begins where its planner first looks; what is before that was never promised.
         plan_to(world, world.first)
-        engine = Engine(world, say, short=options.short)
-        events = plan_events(
-            options.seed, seconds=options.seconds, kills=options.kills, embedded=world.pubsub is not None
-        )
+        engine = Engine(world, say, short=options.short_leases)
         began = time.monotonic()
-        engine.play(events, options.seconds)
+        engine.play(_events(options, embedded=world.pubsub is not None), options.seconds)
         played = time.monotonic() - began
         say(f"{played:6.1f} s  no more faults")
         rounds = settle(world, engine, say)
@@ -66,7 +65,13 @@ def soak(options: Options, say: Callable[[str], None]) -> Outcome:
     verdict.wrong += [f"the API key is in {file}" for file in find_key(options.folder)]
     report = _report(options, engine, verdict, played, settled, rounds)
     (options.folder / "report.json").write_text(json.dumps(report, indent=2, default=str) + "\n", encoding="utf-8")
-    return Outcome(verdict, report)
+    return Outcome(verdict, engine.kills, report)
+
+
+def _events(options: Options, *, embedded: bool) -> list[Event]:
+    if options.kills is None:
+        return plan_briefly(seconds=options.seconds, embedded=embedded)
+    return plan_events(options.seed, seconds=options.seconds, kills=options.kills, embedded=embedded)
 
 
 def _most_twice(engine: Engine) -> int:
