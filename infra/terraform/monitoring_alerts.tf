@@ -44,7 +44,7 @@ locals {
         }
         "no sweep tells how fresh it is" = {
           filter = "${local.log_metric}/freshness_minutes\""
-          period = 1200, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = local.by_feed, for = 3600
+          period = 1200, aligner = "ALIGN_PERCENTILE_50", reducer = "REDUCE_MAX", by = local.by_feed, for = 3600
         }
       }
     }

@@ -24,7 +24,7 @@ locals {
   # name => a number on the line of every sweep, once in ten minutes for each feed.
   figures = {
     freshness_minutes = { description = "age of the newest merged minute", unit = "min", width = 10, buckets = 144 }
-    uncovered_minutes = { description = "minutes of 7 days that are missing, overdue or dead", unit = "1", width = 10, buckets = 200 }
+    uncovered_minutes = { description = "minutes of 7 days that are missing, overdue or dead", unit = "1", width = 10, buckets = 150 }
     coverage_percent  = { description = "share of the minutes of 7 days that are not", unit = "%", width = 1, buckets = 101 }
     absent_in_a_row   = { description = "most minutes in a row that the source did not have", unit = "1", width = 1, buckets = 120 }
   }

@@ -33,9 +33,9 @@ resource "google_cloud_run_v2_service" "this" {
         for_each = merge(local.environment[each.key], {
           FUNCTION_SOURCE = each.value.source
           FUNCTION_TARGET = each.value.target
-          # functions-framework answers with one process of this many threads, and never gives up before Cloud Run does.
-          THREADS                   = tostring(each.value.concurrency)
-          CLOUD_RUN_TIMEOUT_SECONDS = tostring(each.value.timeout_seconds)
+          # As on one machine: one process, and as many threads as requests at once.
+          WORKERS = "1"
+          THREADS = tostring(each.value.concurrency)
         })
 
         content {

@@ -61,8 +61,13 @@ class Workspace:
     def plan(self, **variables: object) -> Plan:
         """Plan with these variables; raise RefusedError when Terraform refuses."""
         given = {"project_id": "my-project", "image": "host/path/gti-mesh:0.1.0", **variables}
-        (self.folder / "terraform.tfvars.json").write_text(json.dumps(given), encoding="utf-8")
-        self._run("plan", "-no-color", "-input=false", "-lock=false", "-out=plan")
+        file = self.folder / "given.tfvars.json"
+        file.write_text(json.dumps(given), encoding="utf-8")
+        return self.plan_file(file)
+
+    def plan_file(self, file: Path) -> Plan:
+        """Plan with the variables in a file."""
+        self._run("plan", "-no-color", "-input=false", "-lock=false", "-out=plan", f"-var-file={file}")
         return Plan(json.loads(self._run("show", "-json", "plan")))
 
     def validate(self) -> None:

@@ -5,6 +5,7 @@ import importlib
 from collections.abc import Iterator
 from typing import Any
 
+import hcl2
 import pytest
 from pydantic import AliasChoices
 from pydantic_settings import BaseSettings
@@ -13,7 +14,7 @@ from infra.topology import read_topology
 from shared.settings import MeshSettings
 from shared.warehouse.settings import WarehouseSettings
 from tests.terraform.code import read_module
-from tests.terraform.configuration import variables
+from tests.terraform.configuration import TERRAFORM, unquoted, variables
 from tests.terraform.planned import Plan, RefusedError, Workspace
 
 # Emulators, simulators and keys in plain settings belong to one machine; JSON logs are the default and the cloud's.
@@ -27,7 +28,7 @@ ONE_MACHINE = {
     "LOG_FORMAT",
 }
 # What functions-framework reads.
-FRAMEWORK = {"FUNCTION_SOURCE", "FUNCTION_TARGET", "THREADS", "CLOUD_RUN_TIMEOUT_SECONDS"}
+FRAMEWORK = {"FUNCTION_SOURCE", "FUNCTION_TARGET", "WORKERS", "THREADS"}
 SERVICES = read_topology().services
 
 
@@ -104,13 +105,13 @@ def test_services_start_with_what_they_are_given(
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_framework_is_told_what_the_topology_says(plan: Plan, service: str) -> None:
-    """Source, target, and as many threads as requests at once."""
+    """Source, target, and in one process as many threads as requests at once, as the local mesh has it."""
     given, declared = environment(plan, service), SERVICES[service]
     assert {name: given[name] for name in FRAMEWORK} == {
         "FUNCTION_SOURCE": declared.source,
         "FUNCTION_TARGET": declared.target,
+        "WORKERS": "1",
         "THREADS": str(declared.concurrency),
-        "CLOUD_RUN_TIMEOUT_SECONDS": str(declared.timeout_seconds),
     }
 
 
@@ -145,6 +146,19 @@ def test_wrong_variables_are_refused_with_their_reasons(configuration: Workspace
         configuration.plan(**{name: value for name, (value, _) in wrong.items()})
     said = str(refused.value)
     assert [reason for _, reason in wrong.values() if reason not in said] == []
+
+
+def test_the_example_of_variables_can_be_planned(configuration: Workspace) -> None:
+    """Whoever copies it has only names to change."""
+    planned = configuration.plan_file(TERRAFORM / "terraform.tfvars.example")
+    assert environment(planned, "downloader")["FEEDS"] == "domains,urls"
+
+
+def test_the_example_of_a_backend_is_one() -> None:
+    """A bucket and a prefix, and nothing that could stand in the way of a second environment."""
+    content = hcl2.loads((TERRAFORM / "backend.tf.example").read_text(encoding="utf-8"))
+    (backend,) = content["terraform"][0]["backend"]
+    assert set(unquoted(unquoted(backend)["gcs"])) == {"bucket", "prefix"}
 
 
 def test_what_is_switched_off_rests_and_is_kept(configuration: Workspace, plan: Plan) -> None:
