@@ -34,6 +34,7 @@ class NotQuietError(MeshError):
 
 def settle(world: World, engine: Engine, say: Callable[[str], None]) -> int:
     """Bring everything to its end; return the rounds of sweeps that it took."""
+    began = time.monotonic()
     engine.calm()
     world.source.move_clock(0.0)
     world.spoil_source()
@@ -49,7 +50,7 @@ def settle(world: World, engine: Engine, say: Callable[[str], None]) -> int:
         world.call("secops-poll")
         _await_quiet(world)
         open_accounts = unfinished(world)
-        say(f"after {rounds} sweeps {len(open_accounts)} accounts are open")
+        say(f"{time.monotonic() - began:6.1f} s  after {rounds} sweeps {len(open_accounts)} accounts are open")
         history.append(open_accounts)
         if not open_accounts or history[-_HOPELESS:] == [open_accounts] * _HOPELESS:
             return rounds
@@ -70,8 +71,8 @@ def unfinished(world: World) -> list[str]:
 def plan_to(world: World, last: datetime) -> None:
     """Have the planner come to a minute of every feed."""
     deadline = time.monotonic() + _PLANNED_SECONDS
-    world.show_planners(last)
     while any((plan := world.console.plan(feed)) is None or plan.watermark < last for feed in FEEDS):
+        world.show_planners(last)
         world.call("planner")
         if time.monotonic() > deadline:
             raise NotQuietError(f"the planner did not come to {last} within {_PLANNED_SECONDS:.0f} s")

@@ -24,7 +24,7 @@ from infra.local.virustotal.streams.client import ListsControl
 from infra.topology import Topology, read_topology
 from services.console.mesh import Mesh, local_mesh
 from services.console.provision import provision_mesh
-from shared.minutes import ONE_MINUTE, last_due
+from shared.minutes import AVAILABILITY, GRACE, ONE_MINUTE, last_due
 from shared.secops.delivery import LEASE
 from tests.soak.plan import Oddity, plan_oddities
 from tests.soak.points import VARIABLE, MovedClock, Points, clock
@@ -144,7 +144,9 @@ class World:
 
     def show_planners(self, due: datetime, *, moved: float = 0.0) -> None:
         """Move the planners' clock to where this minute is the last one due, and then by so many seconds."""
-        self.planner_clock.move((due - last_due(datetime.now(UTC))).total_seconds() + moved)
+        # In the middle of its minute, so that a minute that ends meanwhile changes nothing.
+        shown = due + AVAILABILITY + GRACE + ONE_MINUTE / 2
+        self.planner_clock.move((shown - datetime.now(UTC)).total_seconds() + moved)
 
     def let_leases_end(self) -> None:
         """Move the importer's clock behind the end of every lease; only while no importer runs."""
