@@ -15,7 +15,7 @@ else
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check check-cloud format bench bench-merge bench-pubsub bench-secops cost scale lock clean
+.PHONY: help demo up test check check-cloud format bench bench-merge bench-pubsub bench-secops load cost scale lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -66,6 +66,9 @@ scale: $(VENV)/.dev ## limits by arithmetic, backfills by simulation; rewrites d
 
 soak: $(VENV)/.dev ## kill and wreck everything for 15 minutes, by a seeded plan; the accounts balance at the end
 	@$(BIN)/python -m tests.soak $(ARGS)
+
+load: $(VENV)/.dev ## load the local mesh as far as this machine goes, for ten minutes
+	@$(BIN)/python -m tests.bench.load $(ARGS)
 
 lock: ## compile the pins anew (needs uv); no index addresses are recorded
 	uv pip compile --quiet --universal --generate-hashes --no-header pyproject.toml -o requirements.lock
