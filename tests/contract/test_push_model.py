@@ -16,7 +16,7 @@ from tests.contract.pubsub_servers import PubSub, serving, start
 from tests.pubsub import receiver
 from tests.waiting import wait_until
 
-MESSAGES = 150
+MESSAGES = 100
 # infra/local/parts.py gives the embedded server these.
 PACE = Pace(first_window=8, most_window=8, most_rest=1.0)
 RETRY = Retry(least=0.2, most=1.0)
