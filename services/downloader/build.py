@@ -1,5 +1,6 @@
 """Build the downloader from its settings and the real edges."""
 
+import logging
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,8 @@ from shared.gcp.secrets import SecretManagerKey, secret_version
 from shared.gcp.storage import StorageBucket, storage_client
 from shared.ports import Bucket, Publisher
 from shared.virustotal.client import FixedKey, Key, VirusTotal
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -29,12 +32,18 @@ def build(settings: DownloaderSettings, *, bucket: Bucket | None = None, publish
         source=VirusTotal(api_url=settings.api_url, key=_key(settings)),
         bucket=bucket or StorageBucket(settings.bucket, storage_client(settings.project, settings.storage_emulator)),
         publisher=publisher,
-        unpack=Unpacker(lbzip2=shutil.which("lbzip2")),
+        unpack=_unpacker(),
         feeds=settings.feed_definitions(),
         now=lambda: datetime.now(UTC),
         deadline=settings.deadline,
     )
     return Parts(downloader, publisher)
+
+
+def _unpacker() -> Unpacker:
+    lbzip2 = shutil.which("lbzip2")
+    log.info("downloader.decoder: %s", lbzip2 or "libbz2, because lbzip2 is not installed")
+    return Unpacker(lbzip2=lbzip2)
 
 
 def _key(settings: DownloaderSettings) -> Key:
