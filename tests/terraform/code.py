@@ -61,8 +61,8 @@ class Module:
 
     @property
     def speaks_to_google(self) -> bool:
-        """Whether it imports one of Google's libraries."""
-        return any(source.split(".")[0] == "google" for source, _ in self.imports.values())
+        """Whether it imports one of Google's libraries, or what holds their clients."""
+        return any(f"{source}.".startswith(("google.", "shared.gcp.")) for source, _ in self.imports.values())
 
 
 @cache

@@ -7,13 +7,37 @@ a find of its own.
 """
 
 import ast
+import inspect
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
+from functools import cache
+
+from google.cloud import bigquery
+from google.cloud.monitoring_v3 import MetricServiceClient
+from google.cloud.pubsub_v1.publisher.client import Client as PublisherClient
+from google.cloud.pubsub_v1.subscriber.client import Client as SubscriberClient
+from google.cloud.secretmanager_v1 import SecretManagerServiceClient
+from google.cloud.storage.blob import Blob
+from google.cloud.storage.bucket import Bucket
+from google.cloud.storage.client import Client as StorageClient
 
 from shared import messages
 from tests.terraform.code import Class, Method, Module, expressions, read_module
 
 _TOPICS = {name: str(getattr(messages, name)) for name in ("FEED_MINUTES", "MINUTES_LANDED", "IOC_PAGES")}
+_CLIENTS: tuple[type, ...] = (
+    bigquery.Client,
+    bigquery.LoadJob,
+    Blob,
+    Bucket,
+    StorageClient,
+    PublisherClient,
+    SubscriberClient,
+    MetricServiceClient,
+    SecretManagerServiceClient,
+)
+# Dictionaries, futures and our own ports have methods of these names; what is published is found by its topic.
+_COMMON = {"cancel", "create", "done", "exception", "publish", "update"}
 # By house rule every network call has a timeout of its own.
 _OF_NETWORK_CALLS = {"timeout", "retry"}
 
@@ -27,7 +51,8 @@ class Reach:
     unknown: set[str] = field(default_factory=set)
     _units: dict[str, tuple[Module, ast.AST]] = field(default_factory=dict)
     _classes: dict[str, Class] = field(default_factory=dict)
-    _mentions: dict[str, list[ast.Call | None]] = field(default_factory=dict)
+    # Attribute names: how each is called, and by which class as a private one of its own.
+    _mentions: dict[str, list[tuple[ast.Call | None, str]]] = field(default_factory=dict)
 
     def follow(self, module_name: str, names: Set[str]) -> "Reach":
         """Follow from functions of a module until nothing new is found."""
@@ -84,18 +109,20 @@ class Reach:
         if key in self._units:
             return
         self._units[key] = (module, node)
-        calls = [one for one in expressions(node) if isinstance(one, ast.Call)]
+        written = list(expressions(node))
+        calls = [one for one in written if isinstance(one, ast.Call)]
         if module.speaks_to_google and any(map(_is_network_call, calls)):
             self.unknown.add(key)
         called = {id(one.func): one for one in calls}
-        for one in expressions(node):
+        for one in written:
             if isinstance(one, ast.Attribute):
-                self._attribute(module, one, called.get(id(one)))
+                self._attribute(module, key.rpartition(".")[0], one, called.get(id(one)))
             for name in _named(one):
                 self._name(module, name)
 
-    def _attribute(self, module: Module, one: ast.Attribute, call: ast.Call | None) -> None:
-        self._mentions.setdefault(one.attr, []).append(call)
+    def _attribute(self, module: Module, within: str, one: ast.Attribute, call: ast.Call | None) -> None:
+        private = one.attr.startswith("_") and ast.unparse(one.value) == "self"
+        self._mentions.setdefault(one.attr, []).append((call, within if private else ""))
         # A function of an imported module.
         if isinstance(one.value, ast.Name) and one.value.id in module.imports:
             source, name = module.imports[one.value.id]
@@ -108,9 +135,16 @@ class Reach:
             module = read_module(found.module)
             assert module
             for method in found.methods.values():
-                if any(_runs(method, call) for call in list(self._mentions.get(method.name, ()))):
+                mentions = list(self._mentions.get(method.name, ()))
+                if any(self._may_be(found, key, owner) and _runs(method, call) for call, owner in mentions):
                     self._unit(module, f"{key}.{method.name}", method.node)
         return before != (len(self._units), len(self.calls), len(self._classes))
+
+    def _may_be(self, found: Class, key: str, owner: str) -> bool:
+        if owner in {"", key}:
+            return True
+        calling = self._classes.get(owner)
+        return calling is not None and (found.name in calling.bases or calling.name in found.bases)
 
     def _published(self, module: Module, unit: ast.AST) -> Iterator[str]:
         for one in expressions(unit):
@@ -157,4 +191,18 @@ def _keywords(unit: ast.AST) -> Iterator[ast.keyword]:
 
 
 def _is_network_call(call: ast.Call) -> bool:
-    return isinstance(call.func, ast.Attribute) and any(one.arg in _OF_NETWORK_CALLS for one in call.keywords)
+    if not isinstance(call.func, ast.Attribute):
+        return False
+    return call.func.attr in _google_methods() or any(one.arg in _OF_NETWORK_CALLS for one in call.keywords)
+
+
+@cache
+def _google_methods() -> Set[str]:
+    """Return the names of the clients' methods that go over the network: those that can be given a timeout."""
+    found = {
+        name
+        for client in _CLIENTS
+        for name, method in inspect.getmembers(client, callable)
+        if not name.startswith("_") and "timeout" in inspect.signature(method).parameters
+    }
+    return found - _COMMON
