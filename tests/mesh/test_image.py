@@ -165,6 +165,14 @@ def test_the_image_has_no_root_and_starts_without_a_shell() -> None:
     assert all(re.match(r"python:\d+\.\d+\.\d+-slim-\w+( AS \w+)?$", stage[0].text) for stage in stages)
 
 
+def test_the_image_has_the_decoder_that_the_downloader_prefers() -> None:
+    """Pinned as everything else, from the archive of the Debian release that both stages are built on."""
+    build, last = read_stages()
+    [installed] = [step.text for step in last if step.name == "RUN"]
+    assert re.search(r"apt-get install [\w -]*lbzip2=\d\S+ ", installed)
+    assert build[0].words[0] == last[0].words[0]
+
+
 def test_only_what_the_image_needs_gets_into_the_build() -> None:
     """Everything is shut out but what the Dockerfile copies, so a .env or local state cannot slip in."""
     lines = (REPOSITORY / ".dockerignore").read_text(encoding="utf-8").splitlines()
