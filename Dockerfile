@@ -21,10 +21,6 @@ RUN tools/bin/python -m hatchling build -t wheel -d dist \
     && ln -s "$(/mesh/venv/bin/python -I -c 'import services; print(services.__path__[0])')" /mesh/services
 
 FROM python:3.11.14-slim-bookworm
-# The downloader decodes with lbzip2 where there is one; this is bookworm's.
-RUN apt-get update \
-    && apt-get install --yes --no-install-recommends lbzip2=2.5-2.3 \
-    && rm -rf /var/lib/apt/lists/*
 # HOME is where gunicorn keeps its control socket, and on Cloud Run only memory can be written to.
 ENV PATH=/mesh/venv/bin:$PATH PYTHONUNBUFFERED=1 HOME=/tmp
 # Decodes bzip2 in less time than libbz2, and on several processors; without it the downloader does with libbz2.
