@@ -3,9 +3,12 @@
 import bz2
 import random
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -195,3 +198,24 @@ def test_no_more_is_read_ahead_than_asked_for() -> None:
 
     next(decompress_blocks(counted(), THREADS, 2))
     assert read < 50
+
+
+@pytest.mark.skipif(not LBZIP2, reason="lbzip2 is not installed")
+def test_a_decoding_that_is_given_up_leaves_no_process() -> None:
+    """The program is ended when nobody takes its bytes any more, even while the package still arrives."""
+    pieces = with_lbzip2(in_chunks(bz2.compress(LONG * 20, 1), 10_000))
+    next(pieces)
+    assert "lbzip2" in [child.name() for child in psutil.Process().children()]
+    pieces.close()  # type: ignore[attr-defined]
+    assert "lbzip2" not in [child.name() for child in psutil.Process().children()]
+
+
+def test_the_program_sees_nothing_of_our_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A decoder of hostile bytes has no use for the API key."""
+    program = tmp_path / "decoder"
+    program.write_text(f"#!{sys.executable}\nimport os\nprint(dict(os.environ))\n")
+    program.chmod(0o700)
+    monkeypatch.setenv("VT_API_KEY", "the-key")
+    told = next(decompress_by(str(program), 1, [bz2.compress(b"x")]))
+    assert b"the-key" not in told
+    assert b"VT_API_KEY" not in told
