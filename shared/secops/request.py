@@ -45,21 +45,21 @@ class Form:
 
     def body(self, entries: list[bytes]) -> bytes:
         """Return the request that holds these entries."""
-        return self.head + b",".join(entries) + self.tail
+        return b"".join((self.head, b",".join(entries), self.tail))
 
     def entry(self, item: JsonObject, stream: Stream, page: PageHead) -> bytes:
         """Return one notification as an element of `logs`."""
         data = write_cleaned(item) if self.clean else write_json(item)
         happened = stream.date_of(item) or page.landed_at
         fields: JsonObject = {
-            "data": base64.b64encode(data).decode("ascii"),
             "log_entry_time": _written(happened),
             "collection_time": _written(max(page.landed_at, happened + _LATER)),
             "labels": {name: {"value": value} for name, value in self._labels(stream).items()},
         }
         if self.namespace:
             fields["environment_namespace"] = self.namespace
-        return write_json(fields)
+        # Base64 needs no escaping, and an encoder would look at every byte of it.
+        return b'{"data":"%b",%b' % (base64.b64encode(data), write_json(fields)[1:])
 
     def most(self, raw_bytes: int) -> int:
         """Return a size that the entry of an item of so many bytes does not exceed, separator included."""
