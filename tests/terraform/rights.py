@@ -23,6 +23,7 @@ _COMMANDS = {
             "services.console.operate",
             frozenset({"status", "gaps", "list_dead", "show_dead", "redrive_dead", "discard_dead"}),
         ),
+        ("services.console.secops", frozenset({"replay"})),
     ],
 }
 
