@@ -20,6 +20,7 @@ _STEP = timedelta(minutes=365)
 _MOST_ROUNDS = 12
 # So many rounds that change nothing: nothing more will come.
 _HOPELESS = 4
+_SHOWN = 3
 _QUIET_SECONDS = 3.0
 # A killed importer's lease ends after 150 s, a push that met it waits up to 10 s more.
 _BUSY_SECONDS = 400.0
@@ -51,6 +52,8 @@ def settle(world: World, engine: Engine, say: Callable[[str], None]) -> int:
         _await_quiet(world)
         open_accounts = unfinished(world)
         say(f"{time.monotonic() - began:6.1f} s  after {rounds} sweeps {len(open_accounts)} accounts are open")
+        for account in open_accounts[:_SHOWN]:
+            say(f"          {account}")
         history.append(open_accounts)
         if not open_accounts or history[-_HOPELESS:] == [open_accounts] * _HOPELESS:
             return rounds

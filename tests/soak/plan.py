@@ -64,15 +64,15 @@ RESTORED = ("staging", "ledger")
 
 # The deaths that every promise was made for, in half a minute; the same ones every time.
 BRIEF = (
+    ("point", "secops-poll.create.after"),
+    ("point", "secops-import.post.after"),
     ("point", "downloader.create.before"),
     ("point", "loader.end.after"),
     ("point", "merger.merge.during"),
-    ("point", "secops-import.post.after"),
     ("pubsub", "duplicate"),
     ("secops", "lost_answer"),
     ("full disk", "storage"),
     ("point", "planner.publish.after"),
-    ("point", "secops-poll.create.after"),
     ("kill", "storage"),
     ("lost backlog", "pubsub"),
     ("point", "downloader.publish.before"),

@@ -184,6 +184,7 @@ def build_world(folder: Path, *, seed: int, size: Size, pubsub: PubSub) -> World
         settings={
             "FEEDS": feeds,
             "LOG_FORMAT": "json",
+            "PLAN_BACK": "1",
             "STREAMS": "ioc_stream",
             "VT_DATE_FILTER": "-20m",
             "VT_LIMIT": "10",
