@@ -3,7 +3,6 @@
 import json
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from socket import SHUT_RDWR
 from threading import Event
@@ -11,11 +10,12 @@ from threading import Event
 import pytest
 import requests
 from google.api_core.exceptions import DeadlineExceeded, InvalidArgument, MethodNotImplemented, ServiceUnavailable
-from google.pubsub_v1.types import DeadLetterPolicy, PubsubMessage, PushConfig, RetryPolicy
+from google.pubsub_v1.types import DeadLetterPolicy, PubsubMessage, PushConfig, RetryPolicy, Subscription
 
+from infra.local.pubsub_server.catalog import Resource
 from infra.local.pubsub_server.client import PubSubControl
 from infra.local.pubsub_server.faults import Rule
-from infra.local.pubsub_server.push import Sender
+from infra.local.pubsub_server.push import Line
 from tests.contract.pubsub_servers import PubSub, serving, start
 from tests.pubsub import receiver
 from tests.waiting import wait_until
@@ -159,20 +159,31 @@ def test_an_answer_after_the_deadline_is_none() -> None:
             may_answer.wait(10)
         return 204
 
-    with receiver(late) as endpoint, closing(Sender(endpoint.url, timeout=0.2)) as sender:
-        assert sender.post(push_of("late")) == 0
+    with receiver(late) as endpoint:
+        line = line_to(endpoint.url)
+        assert line.post(push_of("late")) == 0
         assert asked.is_set()
-        assert sender.post(push_of("in time")) == 204
+        assert line.post(push_of("in time")) == 204
         may_answer.set()
 
 
 def test_an_endpoint_may_close_an_idle_connection() -> None:
     """The next push opens another, and is not taken for refused; an endpoint that is gone refuses."""
-    with receiver() as endpoint, closing(Sender(endpoint.url, timeout=5)) as sender:
-        assert sender.post(push_of("first")) == 204
-        sender._connection.sock.shutdown(SHUT_RDWR)
-        assert sender.post(push_of("second")) == 204
-    assert sender.post(push_of("third")) == 0
+    with receiver() as endpoint:
+        line = line_to(endpoint.url)
+        assert line.post(push_of("first")) == 204
+        idle = line.connections.connection_from_url(endpoint.url).pool
+        assert idle
+        idle.queue[-1].sock.shutdown(SHUT_RDWR)
+        assert line.post(push_of("second")) == 204
+        line.connections.clear()
+    assert line.post(push_of("third")) == 0
+
+
+def line_to(url: str) -> Line:
+    """Return the way to an endpoint whose answer may take a second."""
+    config = Subscription.pb(Subscription(push_config={"push_endpoint": url}, ack_deadline_seconds=1))
+    return Line(Resource(1, "projects/p/subscriptions/s", "s", "projects/p/topics/t", config, lambda _: True))
 
 
 def push_of(text: str) -> bytes:

@@ -4,10 +4,8 @@ import argparse
 import logging
 import os
 import signal
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Event
 
 import grpc
 
@@ -17,10 +15,12 @@ from infra.local.pubsub_server.database import Database
 from infra.local.pubsub_server.faults import Faults
 from infra.local.pubsub_server.leases import Leases
 from infra.local.pubsub_server.log import Log
-from infra.local.pubsub_server.push import Pace, Push
+from infra.local.pubsub_server.push import Push
+from infra.local.pubsub_server.rpc import handlers
 from infra.local.pubsub_server.service import Service
 from infra.local.virustotal.web import Server
 
+_ENDS = (signal.SIGTERM, signal.SIGINT)
 # Every pull that waits holds a thread.
 _THREADS = 64
 _TIDY_SECONDS = 10.0
@@ -28,24 +28,22 @@ _TIDY_SECONDS = 10.0
 _OPTIONS = (("grpc.max_receive_message_length", 12_000_000), ("grpc.so_reuseport", 0))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main() -> None:
     """Serve until told to stop."""
-    options = _options(arguments)
-    logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s %(message)s")
-    stopped = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
+    options = _options()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    # Before any thread begins, so that none of them is interrupted.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
     database, faults = Database(options.state), Faults()
-    catalog = Catalog(database)
-    log = Log(database, catalog, faults)
+    log = Log(database, Catalog(database), faults)
     leases = Leases(log)
-    push = Push(leases, catalog, Pace(options.push_concurrency, options.push_backoff))
+    push = Push(leases, concurrency=options.push_concurrency, most_pause=options.push_backoff)
     server = grpc.server(ThreadPoolExecutor(_THREADS), options=_OPTIONS)
-    server.add_generic_rpc_handlers(Service(catalog, log, leases, push).handlers())
+    server.add_generic_rpc_handlers(handlers(Service(log, leases, push).methods(), faults))
     server.add_insecure_port(f"127.0.0.1:{options.port}")
     server.start()
     Server(options.control_port, control(faults, log)).start()
-    while not stopped.wait(_TIDY_SECONDS):
+    while not signal.sigtimedwait(_ENDS, _TIDY_SECONDS):
         log.tidy()
     server.stop(grace=None).wait()
     database.close()
@@ -53,17 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os._exit(0)
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m infra.local.pubsub_server", description=__doc__)
-    parser.add_argument("--port", type=int, required=True, help="port of the gRPC API")
-    parser.add_argument("--control-port", type=int, required=True, help="port of the control endpoint, over HTTP")
+    parser.add_argument("--port", type=int, required=True, help="of the gRPC API")
+    parser.add_argument("--control-port", type=int, required=True, help="of the control endpoint, over HTTP")
     parser.add_argument("--state", type=Path, required=True, help="SQLite file of topics, subscriptions and backlog")
-    parser.add_argument("--push-concurrency", type=int, default=8, help="requests at once, a subscription (default: 8)")
-    parser.add_argument(
-        "--push-backoff", type=float, default=60.0, help="longest rest after refused pushes, in seconds (default: 60)"
-    )
-    parser.add_argument("--log-level", default="INFO", help="of the log on stderr (default: INFO)")
-    return parser.parse_args(arguments)
+    parser.add_argument("--push-concurrency", type=int, default=8, help="requests at once, a subscription (8)")
+    parser.add_argument("--push-backoff", type=float, default=60.0, help="most seconds of rest after refusals (60)")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

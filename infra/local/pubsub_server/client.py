@@ -27,12 +27,13 @@ class PubSubControl:
 
     def set_faults(self, *faults: Rule) -> None:
         """Put these faults in force instead of all others; without any, end them."""
-        body = [fault.model_dump() for fault in faults]
-        answer = requests.put(f"{self._url}/control/faults", json=body, timeout=_TIMEOUT)
-        answer.raise_for_status()
+        self._call("PUT", "faults", [fault.model_dump() for fault in faults])
 
     def backlog(self) -> dict[str, Waiting]:
         """Return what waits, by the full name of the subscription."""
-        answer = requests.get(f"{self._url}/control/backlog", timeout=_TIMEOUT)
+        return _BACKLOG.validate_json(self._call("GET", "backlog"))
+
+    def _call(self, method: str, what: str, body: object = None) -> bytes:
+        answer = requests.request(method, f"{self._url}/control/{what}", json=body, timeout=_TIMEOUT)
         answer.raise_for_status()
-        return _BACKLOG.validate_json(answer.content)
+        return answer.content

@@ -19,12 +19,9 @@ def control(faults: Faults, log: Log) -> Respond:
             return json_answer(400, {"error": str(error)})
         return json_answer(200, {})
 
-    return dispatch(
-        [
-            route("GET", "/healthz", lambda _: json_answer(200, {"status": "ok"})),
-            route("PUT", "/control/faults", replace_faults),
-            route("GET", "/control/faults", lambda _: Answer(200, _RULES.dump_json(faults.rules))),
-            route("GET", "/control/backlog", lambda _: json_answer(200, log.waiting())),
-        ],
-        lambda request: json_answer(404, {"error": f"there is no {request.method} {request.path}"}),
-    )
+    routes = [
+        route("GET", "/healthz", lambda _: json_answer(200, {"status": "ok"})),
+        route("PUT", "/control/faults", replace_faults),
+        route("GET", "/control/backlog", lambda _: json_answer(200, log.waiting())),
+    ]
+    return dispatch(routes, lambda asked: json_answer(404, {"error": f"there is no {asked.method} {asked.path}"}))

@@ -1,10 +1,10 @@
 """Bad days on request, for tests and soak runs: what goes wrong, where, and how often before it heals."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import count
 from threading import Lock
 from typing import Annotated, Literal
 
-import grpc
 from pydantic import BaseModel, ConfigDict, Field
 
 Kind = Literal["delay", "duplicate", "reorder", "freeze", "refuse", "drop_answer"]
@@ -28,34 +28,24 @@ class Rule(BaseModel):
     seconds: Annotated[float, Field(ge=0)] = 1.0
     code: Code = "UNAVAILABLE"
 
-    @property
-    def status(self) -> grpc.StatusCode:
-        """The status that a caller gets."""
-        return grpc.StatusCode[self.code]
-
 
 class Faults:
     """The rules in force."""
 
     def __init__(self) -> None:
-        self.rules: tuple[Rule, ...] = ()
-        self._left: list[int | None] = []
+        self._rules: list[tuple[Rule, Iterator[int]]] = []
         self._lock = Lock()
 
     def replace(self, rules: Iterable[Rule]) -> None:
         """Put these rules in force instead of all others."""
         with self._lock:
-            self.rules = tuple(rules)
-            self._left = [rule.times for rule in self.rules]
+            self._rules = [(rule, iter(range(rule.times)) if rule.times else count()) for rule in rules]
 
     def fires(self, kind: Kind, name: str) -> Rule | None:
         """Return the rule that fires now, and count it; name is what `name` or, for refuse, `method` limits."""
-        if not self.rules:
-            return None
         with self._lock:
-            for index, rule in enumerate(self.rules):
+            for rule, left in self._rules:
                 wanted = rule.method if kind == "refuse" else rule.name
-                if rule.kind == kind and wanted in (None, name) and (left := self._left[index]) != 0:
-                    self._left[index] = None if left is None else left - 1
+                if rule.kind == kind and wanted in (None, name) and next(left, None) is not None:
                     return rule
         return None

@@ -3,82 +3,61 @@
 import json
 import re
 from collections.abc import Callable, Mapping
+from typing import Any
 
 Filter = Callable[[Mapping[str, str]], bool]
 
-_WORDS = re.compile(r'\s*("(?:[^"\\]|\\.)*"|!=|\w[\w-]*|\S)')
+_TEXT = r'(\w[\w-]*|"(?:[^"\\]|\\.)*")'
+_WORD = re.compile(
+    rf"(AND\b|OR\b|NOT\b|[-()])|hasPrefix\s*\(\s*attributes\s*\.\s*{_TEXT}\s*,\s*{_TEXT}\s*\)"
+    rf"|attributes\s*:\s*{_TEXT}|attributes\s*\.\s*{_TEXT}\s*(!?=)\s*{_TEXT}|(\S)"
+)
 
 
 def parse_filter(text: str) -> Filter:
     """Return whether attributes pass, as a function; raise ValueError for what is no filter."""
-    if not (words := _WORDS.findall(text)[::-1]):
-        return lambda _: True
-    found = _expression(words)
+    words = [_word(found) for found in _WORD.finditer(text)][::-1]
+    passes: Filter = _expression(words) if words else lambda _: True
     if words:
         raise ValueError(f"unexpected {words[-1]!r}")
-    return found
+    return passes
+
+
+def _word(found: re.Match[str]) -> Any:
+    """Return an operator as it is written, and a condition as a function."""
+    texts = [json.loads(text) if text and len(text) > 1 and text[0] == '"' else text for text in found.groups()]
+    operator, prefixed, prefix, present, key, compared, value, stray = texts
+    if stray:
+        raise ValueError(f"unexpected {found.string[found.start() :]!r}")
+    if prefixed is not None:
+        return lambda attributes: prefixed in attributes and attributes[prefixed].startswith(prefix)
+    if present is not None:
+        return lambda attributes: present in attributes
+    if key is not None:
+        return lambda attributes: (attributes.get(key) == value) == (compared == "=")
+    return operator
 
 
 # Recursive descent: each function takes what it understands off the end of `words`.
-def _expression(words: list[str]) -> Filter:
-    parts, operator = [_term(words)], ""
-    while words and words[-1] in ("AND", "OR"):
-        # Pub/Sub too wants parentheses where both are used.
-        _expect(words, operator := operator or words[-1])
+def _expression(words: list[Any]) -> Filter:
+    parts, operator = [_term(words)], words[-1] if words else ""
+    # Pub/Sub too wants parentheses where both are used.
+    while words and words[-1] == operator and operator in ("AND", "OR"):
+        words.pop()
         parts.append(_term(words))
     combine = any if operator == "OR" else all
     return lambda attributes: combine(part(attributes) for part in parts)
 
 
-def _term(words: list[str]) -> Filter:
-    word = _next(words)
-    if word in ("NOT", "-"):
-        inner = _term(words)
+def _term(words: list[Any]) -> Filter:
+    word = words.pop() if words else "the end"
+    if callable(word):
+        return word  # type: ignore[no-any-return]
+    if word not in ("NOT", "-", "("):
+        raise ValueError(f"expected a condition and found {word!r}")
+    inner = _expression(words) if word == "(" else _term(words)
+    if word != "(":
         return lambda attributes: not inner(attributes)
-    if word == "(":
-        group = _expression(words)
-        _expect(words, ")")
-        return group
-    if word == "hasPrefix":
-        return _prefix(words)
-    if word == "attributes":
-        return _comparison(words)
-    raise ValueError(f"expected a condition and found {word or 'the end'!r}")
-
-
-def _prefix(words: list[str]) -> Filter:
-    _expect(words, "(", "attributes", ".")
-    key = _text(words)
-    _expect(words, ",")
-    prefix = _text(words)
-    _expect(words, ")")
-    return lambda attributes: key in attributes and attributes[key].startswith(prefix)
-
-
-def _comparison(words: list[str]) -> Filter:
-    if (dot := _next(words)) == ":":
-        present = _text(words)
-        return lambda attributes: present in attributes
-    key, operator, value = _text(words), _next(words), _text(words)
-    if dot != "." or operator not in ("=", "!="):
-        raise ValueError(f"expected attributes.key, then = or !=, and found {dot!r}, {operator!r}")
-    return lambda attributes: (key in attributes and attributes[key] == value) == (operator == "=")
-
-
-def _expect(words: list[str], *wanted: str) -> None:
-    for word in wanted:
-        if (found := _next(words)) != word:
-            raise ValueError(f"expected {word!r} and found {found or 'the end'!r}")
-
-
-def _next(words: list[str]) -> str:
-    return words.pop() if words else ""
-
-
-def _text(words: list[str]) -> str:
-    word = _next(words)
-    if word.startswith('"') and len(word) > 1:
-        return str(json.loads(word))
-    if not re.match(r"\w", word):
-        raise ValueError(f"expected a key or a string and found {word or 'the end'!r}")
-    return word
+    if not words or words.pop() != ")":
+        raise ValueError("expected ')'")
+    return inner

@@ -2,40 +2,30 @@
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from sqlite3 import Connection
+from typing import NamedTuple
 
 from infra.local.pubsub_server.catalog import Resource
-from infra.local.pubsub_server.log import BEHIND, Log
-from infra.local.pubsub_server.wire import Message, PubsubMessage, seconds
+from infra.local.pubsub_server.log import Log
+from infra.local.pubsub_server.rpc import Message, ReceivedMessage, Refused, seconds
 
 # Of one pull, and so of what is in memory at once.
 _MOST_BYTES = 10_000_000
 # While a subscription rests or is frozen, its due messages are looked at this often.
 _SHORTEST_WAIT = 0.02
-_SOURCE = "CloudPubSubDeadLetterSource"
-_DUE = (
-    "SELECT message, attempts FROM deliveries WHERE subscription = ? AND available_at <= ?"
-    " ORDER BY available_at {0}, message {0} LIMIT ?"
-)
-_LEASE = "UPDATE deliveries SET available_at = ?, attempts = ? WHERE subscription = ? AND message = ?"
-_HAS = "SELECT 1 FROM deliveries WHERE subscription = ? AND message = ? AND attempts = ?"
+_DUE = """
+    SELECT message, attempts FROM deliveries WHERE subscription = ? AND available_at <= ?
+    ORDER BY available_at {0}, message {0} LIMIT ?"""
+# A lease that has passed to another delivery is no longer this one.
+_THIS = "WHERE subscription = ? AND message = ? AND attempts = ?"
+_LEASE = f"UPDATE deliveries SET available_at = ?, attempts = attempts + 1 {_THIS}"  # noqa: S608
 
 
-@dataclass(frozen=True)
-class Lease:
+class Lease(NamedTuple):
     """A message in the hands of a subscriber for the n-th time."""
 
     message: int
     attempt: int
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """A lease with its message."""
-
-    lease: Lease
-    message: Message
 
 
 class Leases:
@@ -43,116 +33,118 @@ class Leases:
 
     def __init__(self, log: Log) -> None:
         """Go on from the file: what was leased or backing off is due at once, for nobody holds a lease any more."""
-        self._log = log
+        self.log = log
         self._resting: dict[int, float] = {}
-        sql = "UPDATE deliveries SET available_at = ? WHERE subscription = ? AND available_at BETWEEN ? AND ?"
         with log.database.transaction() as run:
-            now = log.clock()
-            for one in log.catalog.every("subscriptions"):
-                run.execute(sql, (now, one.id, now, BEHIND - 1))
+            run.execute("UPDATE deliveries SET available_at = 0 WHERE available_at BETWEEN ? AND 9e11", (log.clock(),))
 
-    def take(self, one: Resource, most: int, lease_seconds: float, wait: float = 0.0) -> list[Delivery]:
+    def take(self, one: Resource, most: int, lease_seconds: float, wait: float = 0.0) -> list[Message]:
         """Lease up to so many messages, waiting up to `wait` seconds for the first."""
         until = time.monotonic() + wait
-        with self._log.database.lock:
+        with self.log.database.lock:
             while not (found := self._take(one, most, lease_seconds)) and (left := until - time.monotonic()) > 0:
-                self._log.bells[one.id].wait(min(left, self._next_due(one)))
+                self.log.bells[one.id].wait(min(left, self._next_due(one)))
             return found
 
-    def _take(self, one: Resource, most: int, lease_seconds: float) -> list[Delivery]:
-        if self._resting.get(one.id, 0.0) > self._log.clock() or self._log.faults.fires("freeze", one.short):
+    def _take(self, one: Resource, most: int, lease_seconds: float) -> list[Message]:
+        now, fires = self.log.clock(), self.log.faults.fires
+        if self._resting.get(one.id, 0.0) > now or fires("freeze", one.short):
             return []
-        order = "DESC" if self._log.faults.fires("reorder", one.short) else "ASC"
         found, size = [], 0
-        with self._log.database.transaction() as run:
-            due = run.execute(_DUE.format(order), (one.id, self._log.clock(), most)).fetchall()
-            for number, attempts in due:
+        with self.log.database.transaction() as run:
+            due = run.execute(_DUE.format("DESC" if fires("reorder", one.short) else "ASC"), (one.id, now, most))
+            for number, attempts in due.fetchall():
                 if not self._bury(run, one, Lease(number, attempts)) and size < _MOST_BYTES:
-                    found.append(self._lease(run, one, Lease(number, attempts + 1), lease_seconds))
-                    size += found[-1].message.ByteSize()
+                    # A lease that ends without an answer is a nack: its message is due again only after the backoff.
+                    ends = now + lease_seconds + _backoff(one, lease := Lease(number, attempts + 1))
+                    run.execute(_LEASE, (ends, one.id, number, attempts))
+                    found.append(_received(run, one, lease))
+                    size += found[-1].ByteSize()
         return found
-
-    def _lease(self, run: Connection, one: Resource, lease: Lease, lease_seconds: float) -> Delivery:
-        # A lease that ends without an answer is a nack, so its message is due again only after the backoff.
-        ends = self._log.clock() + lease_seconds + _backoff(one, lease)
-        run.execute(_LEASE, (ends, lease.attempt, one.id, lease.message))
-        return Delivery(lease, _read(run, lease.message))
 
     def _next_due(self, one: Resource) -> float:
         sql = "SELECT MIN(available_at) FROM deliveries WHERE subscription = ?"
-        with self._log.database.transaction() as run:
+        with self.log.database.transaction() as run:
             [due] = run.execute(sql, (one.id,)).fetchone()
-        return float(max((due or BEHIND) - self._log.clock(), _SHORTEST_WAIT))
+        return float(max((1e12 if due is None else due) - self.log.clock(), _SHORTEST_WAIT))
 
-    def acknowledge(self, one: Resource, leases: Iterable[Lease]) -> None:
+    def acknowledge(self, one: Resource, ack_ids: Iterable[str]) -> None:
         """Be done with messages; a lease that has ended is as good as one that has not."""
-        with self._log.database.transaction() as run:
-            for lease in leases:
-                if self._log.faults.fires("duplicate", one.short):
+        with self.log.database.transaction() as run:
+            for lease in _leases(one, ack_ids):
+                if self.log.faults.fires("duplicate", one.short):
                     self._move(run, one, lease, 0.0)
                 else:
-                    self._log.remove(run, one, lease.message)
+                    self.log.remove(run, one, lease.message)
 
-    def postpone(self, one: Resource, leases: Iterable[Lease], by: float) -> None:
+    def postpone(self, one: Resource, ack_ids: Iterable[str], by: float) -> None:
         """Lengthen leases; by 0 they end, and a message whose attempts are spent goes to the dead-letter topic."""
-        with self._log.database.transaction() as run:
-            for lease in leases:
+        with self.log.database.transaction() as run:
+            for lease in _leases(one, ack_ids):
                 if by or not self._bury(run, one, lease):
                     self._move(run, one, lease, by + _backoff(one, lease))
 
     def _move(self, run: Connection, one: Resource, lease: Lease, by: float) -> None:
-        # A lease that has passed to another delivery stays as it is.
-        sql = "UPDATE deliveries SET available_at = ? WHERE subscription = ? AND message = ? AND attempts = ?"
-        run.execute(sql, (self._log.clock() + by, one.id, lease.message, lease.attempt))
-        self._log.bells[one.id].notify()
+        run.execute(f"UPDATE deliveries SET available_at = ? {_THIS}", (self.log.clock() + by, one.id, *lease))  # noqa: S608
+        self.log.bells[one.id].notify()
 
-    def held(self, one: Resource, leases: Iterable[Lease]) -> set[Lease]:
+    def held(self, one: Resource, ack_ids: Iterable[str]) -> set[str]:
         """Return those leases that still run."""
-        sql = "SELECT 1 FROM deliveries WHERE subscription = ? AND message = ? AND attempts = ? AND available_at > ?"
-        with self._log.database.transaction() as run:
-            now = self._log.clock()
-            return {it for it in leases if run.execute(sql, (one.id, it.message, it.attempt, now)).fetchone()}
+        sql = f"SELECT 1 FROM deliveries {_THIS} AND available_at > ?"  # noqa: S608
+        with self.log.database.transaction() as run:
+            now, leases = self.log.clock(), ((ack_id, _leases(one, [ack_id])[0]) for ack_id in ack_ids)
+            return {ack_id for ack_id, lease in leases if run.execute(sql, (one.id, *lease, now)).fetchone()}
 
     def rest(self, one: Resource, pause: float) -> bool:
         """Deliver nothing of a subscription for so many seconds; return False when it rests already."""
-        with self._log.database.lock:
-            now = self._log.clock()
-            if self._resting.get(one.id, 0.0) > now:
-                return False
-            self._resting[one.id] = now + pause
-            return True
+        now, until = self.log.clock(), self._resting.get(one.id, 0.0)
+        self._resting[one.id] = until if until > now else now + pause
+        return until <= now
 
     def _bury(self, run: Connection, one: Resource, lease: Lease) -> bool:
         """Move a message whose attempts are spent to the dead-letter topic, if it has one that exists."""
         policy = one.config.dead_letter_policy
-        topic = self._log.catalog.get(policy.dead_letter_topic)
+        topic = self.log.catalog.get(policy.dead_letter_topic)
         if topic is None or lease.attempt < policy.max_delivery_attempts:
             return False
-        if run.execute(_HAS, (one.id, lease.message, lease.attempt)).fetchone():
-            self._log.add(run, topic, _dead(_read(run, lease.message), one, lease.attempt))
-            self._log.remove(run, one, lease.message)
+        if run.execute(f"SELECT 1 FROM deliveries {_THIS}", (one.id, *lease)).fetchone():  # noqa: S608
+            self.log.add(run, topic, _dead(_received(run, one, lease).message, one, lease.attempt))
+            self.log.remove(run, one, lease.message)
         return True
 
 
 def _backoff(one: Resource, lease: Lease) -> float:
     """Return what the retry policy says for the delivery after this one: twice as long each time."""
-    if not one.config.HasField("retry_policy"):
-        return 0.0
-    least, most = (seconds(getattr(one.config.retry_policy, f"{end}imum_backoff")) for end in ("min", "max"))
+    policy = one.config.retry_policy
+    least, most = seconds(policy.minimum_backoff), seconds(policy.maximum_backoff)
     return min(most, least * 2.0 ** min(lease.attempt - 1, 20))
 
 
-def _read(run: Connection, number: int) -> Message:
-    published_at, body = run.execute("SELECT published_at, body FROM messages WHERE id = ?", (number,)).fetchone()
-    message = PubsubMessage.FromString(body)
-    message.message_id = str(number)
-    message.publish_time.FromNanoseconds(int(published_at * 1000) * 1_000_000)
-    return message
+def _received(run: Connection, one: Resource, lease: Lease) -> Message:
+    sql = "SELECT published_at, body FROM messages WHERE id = ?"
+    published_at, body = run.execute(sql, (lease.message,)).fetchone()
+    attempt = lease.attempt if one.config.HasField("dead_letter_policy") else 0
+    received = ReceivedMessage(ack_id=f"{one.id}-{lease.message}-{lease.attempt}", delivery_attempt=attempt)
+    received.message.MergeFromString(body)
+    received.message.message_id = str(lease.message)
+    received.message.publish_time.FromNanoseconds(int(published_at * 1000) * 1_000_000)
+    return received
+
+
+def _leases(one: Resource, ack_ids: Iterable[str]) -> list[Lease]:
+    try:
+        found = [[int(number) for number in ack_id.split("-")] for ack_id in ack_ids]
+        return [Lease(message, attempt) for subscription, message, attempt in found if subscription == one.id]
+    except ValueError:
+        raise Refused("You have passed an invalid ack ID to the service.") from None
 
 
 def _dead(message: Message, one: Resource, attempts: int) -> Message:
-    message.attributes[f"{_SOURCE}DeliveryCount"] = str(attempts)
-    message.attributes[f"{_SOURCE}Subscription"] = one.short
-    message.attributes[f"{_SOURCE}SubscriptionProject"] = one.name.split("/")[1]
-    message.attributes[f"{_SOURCE}TopicPublishTime"] = message.publish_time.ToJsonString()
+    told = {
+        "DeliveryCount": str(attempts),
+        "Subscription": one.short,
+        "SubscriptionProject": one.name.split("/")[1],
+        "TopicPublishTime": message.publish_time.ToJsonString(),
+    }
+    message.attributes.update({f"CloudPubSubDeadLetterSource{name}": value for name, value in told.items()})
     return message

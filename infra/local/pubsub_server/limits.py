@@ -5,52 +5,54 @@ import re
 import grpc
 
 from infra.local.pubsub_server.filters import parse_filter
-from infra.local.pubsub_server.rpc import Refused
-from infra.local.pubsub_server.wire import Message, seconds
+from infra.local.pubsub_server.rpc import Message, Refused, Topic, seconds
 
 _NAME = re.compile(r"projects/[^/]+/(?:topics|subscriptions)/(?!goog)[A-Za-z][\w.~+%-]{2,254}", re.ASCII)
 _DAY = 24 * 60 * 60
 _NOT_HERE = {"bigquery_config", "cloud_storage_config", "enable_exactly_once_delivery", "message_transforms"}
+# A number or a time, and what holds it; its default, and the ends of its range.
+_NUMBERS = (
+    ("", "message_retention_duration", 7 * _DAY, 600, 31 * _DAY),
+    ("", "ack_deadline_seconds", 10, 10, 600),
+    ("dead_letter_policy", "max_delivery_attempts", 5, 5, 100),
+    ("retry_policy", "minimum_backoff", 10, 0, 600),
+    ("retry_policy", "maximum_backoff", 600, 0, 600),
+)
 
 
-def check_topic(config: Message) -> None:
-    """Raise Refused for a topic that Pub/Sub would not have."""
+def complete(config: Message) -> None:
+    """Fill in what is left out; raise Refused for what Pub/Sub would refuse, or what only the real one can do."""
     if not _NAME.fullmatch(config.name):
         raise Refused(f"{config.name!r} is no name of a topic or subscription")
-    if config.HasField("message_retention_duration"):
-        _within("message_retention_duration", seconds(config.message_retention_duration), 600, 31 * _DAY)
-
-
-def complete_subscription(config: Message) -> None:
-    """Fill in what is left out; raise Refused for what Pub/Sub would refuse, or what only the real one can do."""
+    if isinstance(config, Topic):
+        if config.HasField("message_retention_duration"):
+            _within("message_retention_duration", seconds(config.message_retention_duration), 600, 31 * _DAY)
+        return
     if missing := _NOT_HERE.intersection(field.name for field, _ in config.ListFields()):
         raise Refused(f"not on one machine: {', '.join(missing)}", grpc.StatusCode.UNIMPLEMENTED)
-    if not config.HasField("message_retention_duration"):
-        config.message_retention_duration.seconds = 7 * _DAY
-    check_topic(config)
-    config.ack_deadline_seconds = config.ack_deadline_seconds or 10
-    _within("ack_deadline_seconds", config.ack_deadline_seconds, 10, 600)
-    _complete_policies(config)
-    endpoint = config.push_config.push_endpoint
-    if endpoint and not endpoint.startswith("http://"):
-        raise Refused(f"push_endpoint {endpoint!r}: here only http:// is pushed to")
+    for policy, name, default, least, most in _NUMBERS:
+        if not policy or config.HasField(policy):
+            _within(name, _completed(getattr(config, policy) if policy else config, name, default), least, most)
+    if not (config.push_config.push_endpoint or "http://").startswith("http://"):
+        raise Refused(f"push_endpoint {config.push_config.push_endpoint!r}: here only http:// is pushed to")
+    _check_filter(config.filter)
+
+
+def _check_filter(text: str) -> None:
+    _within("the length of filter", len(text.encode()), 0, 256)
     try:
-        _within("the length of filter", len(config.filter.encode()), 0, 256)
-        parse_filter(config.filter)
+        parse_filter(text)
     except ValueError as error:
         raise Refused(f"filter: {error}") from None
 
 
-def _complete_policies(config: Message) -> None:
-    if config.HasField("dead_letter_policy"):
-        policy = config.dead_letter_policy
-        policy.max_delivery_attempts = policy.max_delivery_attempts or 5
-        _within("max_delivery_attempts", policy.max_delivery_attempts, 5, 100)
-    if config.HasField("retry_policy"):
-        for name, default in (("minimum_backoff", 10), ("maximum_backoff", 600)):
-            if not config.retry_policy.HasField(name):
-                getattr(config.retry_policy, name).seconds = default
-            _within(name, seconds(getattr(config.retry_policy, name)), 0, 600)
+def _completed(config: Message, name: str, default: int) -> float:
+    value = getattr(config, name)
+    if isinstance(value, int):
+        setattr(config, name, value or default)
+        return value or default
+    value.seconds = value.seconds if config.HasField(name) else default
+    return seconds(value)
 
 
 def check_messages(messages: list[Message]) -> None:

@@ -9,13 +9,21 @@ from threading import Condition
 from infra.local.pubsub_server.catalog import Catalog, Resource
 from infra.local.pubsub_server.database import Database
 from infra.local.pubsub_server.faults import Faults
-from infra.local.pubsub_server.wire import Message, PubsubMessage, seconds
+from infra.local.pubsub_server.rpc import Message, PubsubMessage, seconds
 
-# Where a message waits for an earlier one of its ordering key: later than any clock.
-BEHIND = 1e12
 # The most that Pub/Sub keeps anything.
 _LONGEST = 31 * 24 * 60 * 60.0
 _UNWANTED = "NOT EXISTS (SELECT 1 FROM deliveries WHERE message = id)"
+_ENQUEUE = """
+    INSERT OR IGNORE INTO deliveries SELECT :one, :number, IIF(EXISTS (SELECT 1 FROM deliveries WHERE
+    subscription = :one AND ordering_key = :key AND ordering_key <> ''), 1e12, :at), 0, :key"""
+
+_DISCARD = """
+    DELETE FROM deliveries WHERE subscription = ? AND message <= (
+    SELECT id FROM messages WHERE topic = ? AND published_at < ? ORDER BY published_at DESC, id DESC LIMIT 1)"""
+_WAITING = """
+    SELECT COUNT(*), (SELECT published_at FROM messages, deliveries AS one WHERE id = one.message
+    AND subscription = :one ORDER BY one.message LIMIT 1) FROM deliveries WHERE subscription = :one"""
 
 
 class Log:
@@ -24,10 +32,7 @@ class Log:
     def __init__(
         self, database: Database, catalog: Catalog, faults: Faults, clock: Callable[[], float] = time.time
     ) -> None:
-        self.database = database
-        self.catalog = catalog
-        self.faults = faults
-        self.clock = clock
+        self.database, self.catalog, self.faults, self.clock = database, catalog, faults, clock
         # Rung when a subscription may have something to deliver.
         self.bells: dict[int, Condition] = defaultdict(lambda: Condition(database.lock))
 
@@ -46,34 +51,20 @@ class Log:
         return int(number)
 
     def _enqueue(self, run: Connection, one: Resource, number: int, message: Message) -> None:
-        if not one.wants(message.attributes):
-            return
-        at, key = self.clock(), message.ordering_key if one.config.enable_message_ordering else ""
-        if rule := self.faults.fires("delay", one.short):
-            at += rule.seconds
-        if key and self._first(run, one, key):
-            at = BEHIND
-        run.execute("INSERT OR IGNORE INTO deliveries VALUES (?, ?, ?, 0, ?)", (one.id, number, at, key))
-        self.bells[one.id].notify()
+        if one.wants(message.attributes):
+            rule = self.faults.fires("delay", one.short)
+            at = self.clock() + (rule.seconds if rule else 0.0)
+            key = message.ordering_key if one.config.enable_message_ordering else ""
+            run.execute(_ENQUEUE, {"one": one.id, "number": number, "at": at, "key": key})
+            self.bells[one.id].notify()
 
     def remove(self, run: Connection, one: Resource, number: int) -> None:
         """Be done with a message; the next of its ordering key may go."""
-        sql = "DELETE FROM deliveries WHERE subscription = ? AND message = ? RETURNING ordering_key"
-        for [key] in run.execute(sql, (one.id, number)).fetchall():
-            self._let_go(run, one, [key] if key else [])
-            if not self.catalog.kept_seconds(one.config.topic):
-                run.execute(f"DELETE FROM messages WHERE id = ? AND {_UNWANTED}", (number,))  # noqa: S608
-
-    def _let_go(self, run: Connection, one: Resource, keys: Iterable[str]) -> None:
-        for key in keys:
-            sql = "UPDATE deliveries SET available_at = ? WHERE subscription = ? AND message = ? AND available_at = ?"
-            run.execute(sql, (self.clock(), one.id, self._first(run, one, key), BEHIND))
+        run.execute("DELETE FROM deliveries WHERE subscription = ? AND message = ?", (one.id, number))
+        if one.config.enable_message_ordering:
             self.bells[one.id].notify()
-
-    def _first(self, run: Connection, one: Resource, key: str) -> int | None:
-        sql = "SELECT MIN(message) FROM deliveries WHERE subscription = ? AND ordering_key = ? AND ordering_key <> ''"
-        found: int | None = run.execute(sql, (one.id, key)).fetchone()[0]
-        return found
+        if not self.catalog.kept_seconds(one.config.topic):
+            run.execute(f"DELETE FROM messages WHERE id = ? AND {_UNWANTED}", (number,))  # noqa: S608
 
     def seek(self, one: Resource, moment: float) -> None:
         """Acknowledge what was published before a moment; bring back what is kept of the time since."""
@@ -97,21 +88,12 @@ class Log:
 
     def _discard(self, run: Connection, one: Resource, topic: Resource, before: float) -> None:
         # Ids rise with time: one look into an index finds the last message that goes.
-        last = (
-            "SELECT id FROM messages WHERE topic = ? AND published_at < ? ORDER BY published_at DESC, id DESC LIMIT 1"
-        )
-        sql = f"DELETE FROM deliveries WHERE subscription = ? AND message <= ({last})"  # noqa: S608
-        run.execute(sql, (one.id, topic.id, before))
-        keys = "SELECT DISTINCT ordering_key FROM deliveries WHERE subscription = ? AND ordering_key <> ''"
-        self._let_go(run, one, [key for [key] in run.execute(keys, (one.id,)).fetchall()])
+        run.execute(_DISCARD, (one.id, topic.id, before))
+        self.bells[one.id].notify()
 
     def waiting(self) -> dict[str, dict[str, float]]:
         """Return how many messages each subscription has not acknowledged, and the age of the oldest."""
-        sql = "SELECT COUNT(*), MIN(message) FROM deliveries WHERE subscription = ?"
-        found = {}
         with self.database.transaction() as run:
-            for one in self.catalog.every("subscriptions"):
-                count, oldest = run.execute(sql, (one.id,)).fetchone()
-                row = run.execute("SELECT published_at FROM messages WHERE id = ?", (oldest,)).fetchone()
-                found[one.name] = {"messages": count, "oldest_seconds": self.clock() - row[0] if row else 0.0}
-        return found
+            every, now = self.catalog.every("subscriptions"), self.clock()
+            found = [(one.name, *run.execute(_WAITING, {"one": one.id}).fetchone()) for one in every]
+        return {name: {"messages": count, "oldest_seconds": now - (at or now)} for name, count, at in found}

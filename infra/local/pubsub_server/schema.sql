@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS messages (
 CREATE INDEX IF NOT EXISTS messages_by_time ON messages (topic, published_at);
 
 -- What subscriptions have not acknowledged. available_at is in the future while a message is leased or backs off, and
--- far in the future while it waits for an earlier one of its ordering key.
+-- far in the future (1e12) while it waits for an earlier one of its ordering key.
 CREATE TABLE IF NOT EXISTS deliveries (
   subscription INTEGER NOT NULL,
   message INTEGER NOT NULL,
@@ -29,3 +29,10 @@ CREATE INDEX IF NOT EXISTS deliveries_by_time ON deliveries (subscription, avail
 CREATE INDEX IF NOT EXISTS deliveries_by_message ON deliveries (message);
 CREATE INDEX IF NOT EXISTS deliveries_by_key ON deliveries (subscription, ordering_key, message)
   WHERE ordering_key <> '';
+
+-- Whatever ends a message, its acknowledgement, its retention or a seek: the next of its ordering key may go.
+CREATE TRIGGER IF NOT EXISTS next_of_key AFTER DELETE ON deliveries WHEN OLD.ordering_key <> '' BEGIN
+  UPDATE deliveries SET available_at = 0 WHERE subscription = OLD.subscription AND available_at = 1e12 AND message = (
+    SELECT MIN(message) FROM deliveries
+    WHERE subscription = OLD.subscription AND ordering_key = OLD.ordering_key AND ordering_key <> '');
+END;

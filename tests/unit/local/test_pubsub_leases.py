@@ -9,10 +9,10 @@ from google.pubsub_v1.types import PubsubMessage, Subscription, Topic
 from infra.local.pubsub_server.catalog import Catalog, Resource
 from infra.local.pubsub_server.database import Database
 from infra.local.pubsub_server.faults import Faults
-from infra.local.pubsub_server.leases import Lease, Leases
-from infra.local.pubsub_server.limits import complete_subscription
+from infra.local.pubsub_server.leases import Leases
+from infra.local.pubsub_server.limits import complete
 from infra.local.pubsub_server.log import Log
-from infra.local.pubsub_server.push import Line, Pace, Push
+from infra.local.pubsub_server.push import Line, Push
 
 NAME = "projects/p/{}/{}"
 MINUTE = 60.0
@@ -31,27 +31,32 @@ class Server:
 
     def topic(self, name: str, **options: object) -> Resource:
         """Create a topic."""
-        return self.catalog.create(Topic.pb(Topic(name=NAME.format("topics", name), **options)))
+        return self.catalog.store(Topic.pb(Topic(name=NAME.format("topics", name), **options)))
 
     def subscribe(self, topic: Resource, **options: object) -> Resource:
         """Create a subscription."""
         name = NAME.format("subscriptions", f"sub-{len(self.catalog.every('subscriptions'))}")
         config = Subscription.pb(Subscription(name=name, topic=topic.name, **options))
-        complete_subscription(config)
-        return self.catalog.create(config)
+        complete(config)
+        return self.catalog.store(config)
 
     def publish(self, topic: Resource, *texts: str, key: str = "") -> None:
         """Publish messages, one after the other."""
         for text in texts:
             self.log.publish(topic, [PubsubMessage.pb(PubsubMessage(data=text.encode(), ordering_key=key))])
 
-    def take(self, one: Resource) -> dict[str, Lease]:
+    def take(self, one: Resource) -> dict[str, str]:
         """Lease what is due for ten seconds."""
-        return {found.message.data.decode(): found.lease for found in self.leases.take(one, 100, 10.0)}
+        return {found.message.data.decode(): found.ack_id for found in self.leases.take(one, 100, 10.0)}
 
     def waits(self, one: Resource) -> float:
         """Return how many messages a subscription holds."""
         return self.log.waiting()[one.name]["messages"]
+
+
+def lease(one: Resource, attempt: int) -> str:
+    """Return the id under which the first message is acknowledged."""
+    return f"{one.id}-1-{attempt}"
 
 
 @pytest.fixture
@@ -77,7 +82,7 @@ def test_backoff_doubles_from_the_minimum_to_the_maximum(server: Server) -> None
     server.now += 10.0 + 60.0 - 0.1
     assert server.take(one) == {}
     server.now += 0.1
-    assert server.take(one) == {"x": Lease(1, 7)}
+    assert server.take(one) == {"x": lease(one, 7)}
 
 
 def test_without_a_retry_policy_a_message_comes_again_at_once(server: Server) -> None:
@@ -86,7 +91,7 @@ def test_without_a_retry_policy_a_message_comes_again_at_once(server: Server) ->
     one = server.subscribe(topic)
     server.publish(topic, "x")
     server.leases.postpone(one, server.take(one).values(), 0.0)
-    assert server.take(one) == {"x": Lease(1, 2)}
+    assert server.take(one) == {"x": lease(one, 2)}
 
 
 def test_an_old_lease_cannot_take_a_message_from_its_new_holder(server: Server) -> None:
@@ -113,8 +118,8 @@ def test_a_deadline_that_passes_spends_an_attempt(server: Server) -> None:
     endless = server.subscribe(topic, dead_letter_policy=policy | {"dead_letter_topic": "projects/p/topics/gone"})
     server.publish(topic, "x")
     for attempt in range(1, 8):
-        assert server.take(one) == ({"x": Lease(1, attempt)} if attempt <= 5 else {})
-        assert server.take(endless) == {"x": Lease(1, attempt)}
+        assert server.take(one) == ({"x": lease(one, attempt)} if attempt <= 5 else {})
+        assert server.take(endless) == {"x": lease(endless, attempt)}
         server.now += 10.0
     assert (server.waits(one), list(server.take(kept))) == (0, ["x"])
 
@@ -181,16 +186,16 @@ def test_a_restarted_server_has_everything_due(tmp_path: Path) -> None:
     database = Database(file)
     catalog = Catalog(database)
     log = Log(database, catalog, Faults(), clock=lambda: now)
-    topic = catalog.create(Topic.pb(Topic(name=NAME.format("topics", "topic"))))
+    topic = catalog.store(Topic.pb(Topic(name=NAME.format("topics", "topic"))))
     config = Subscription(name=NAME.format("subscriptions", "sub"), topic=topic.name, enable_message_ordering=True)
-    one = catalog.create(Subscription.pb(config))
+    one = catalog.store(Subscription.pb(config))
     log.publish(topic, [PubsubMessage.pb(PubsubMessage(data=text, ordering_key="k")) for text in (b"first", b"second")])
     Leases(log).take(one, 100, 600.0)
     database.close()
     database = Database(file)
     log = Log(database, catalog := Catalog(database), Faults(), clock=lambda: now + 1)
     [found] = Leases(log).take(catalog.find(one.name), 100, 600.0)
-    assert (found.message.data, found.lease.attempt) == (b"first", 2)
+    assert (found.message.data, found.ack_id) == (b"first", lease(one, 2))
     database.close()
 
 
@@ -198,18 +203,18 @@ def test_a_subscription_rests_longer_after_each_refusal(server: Server) -> None:
     """From 100 ms, doubled by each nack up to the most, halved by each ack; nothing is delivered meanwhile."""
     topic = server.topic("topic")
     one = server.subscribe(topic, push_config={"push_endpoint": "http://127.0.0.1:1/"})
-    push, line = Push(server.leases, server.catalog, Pace(most_pause=1.0)), Line(one)
+    push, line = Push(server.leases, most_pause=1.0), Line(one)
     server.publish(topic, "x", "y")
     pauses = []
     for _ in range(6):
         [delivery] = server.leases.take(one, 1, 10.0)
-        push._settle(line, delivery, accepted=False)
-        push._settle(line, delivery, accepted=False)
+        push.settle(line, delivery.ack_id, accepted=False)
+        push.settle(line, delivery.ack_id, accepted=False)
         pauses.append(line.pause)
         server.now += line.pause - 0.001
         assert server.take(one) == {}
         server.now += 0.002
     assert pauses == [0.1, 0.2, 0.4, 0.8, 1.0, 1.0]
     [delivery] = server.leases.take(one, 1, 10.0)
-    push._settle(line, delivery, accepted=True)
+    push.settle(line, delivery.ack_id, accepted=True)
     assert line.pause == 0.5
