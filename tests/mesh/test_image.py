@@ -1,6 +1,7 @@
 """The image, without a container engine: its steps taken in folders, every service started from it, a minute merged."""
 
 import re
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -15,6 +16,7 @@ from infra.local.endpoints import Endpoints
 from infra.local.parts import answers
 from infra.local.ports import HOST, free_ports
 from infra.local.pubsub import create_subscriptions, create_topics
+from infra.local.reaper import signal_group
 from infra.local.virustotal.simulator import DEFAULT_KEY
 from infra.topology import Service, Topology, read_topology
 from shared.minutes import format_minute, last_due
@@ -92,22 +94,18 @@ def start(image: Image, name: str, declared: Service, port: int, given: Mapping[
     chosen = {"FUNCTION_SOURCE": declared.source, "FUNCTION_TARGET": declared.target}
     own = {"K_SERVICE": name, "PORT": str(port), "THREADS": str(declared.concurrency)}
     command = [*image.command, "--host", HOST]
+    environment = image.environment({**given, **chosen, **own})
     with (image.root / f"{name}.log").open("wb") as log:
         return subprocess.Popen(  # noqa: S603 the Dockerfile's own words
-            command, cwd=image.folder, env=image.environment({**given, **chosen, **own}), stdout=log, stderr=log
+            command, cwd=image.folder, env=environment, stdout=log, stderr=log, start_new_session=True
         )
 
 
 def stop(*processes: "subprocess.Popen[bytes]") -> None:
-    """End services; gunicorn ends its workers."""
+    """End services with their workers; how they end in order is tested with the local mesh."""
     for process in processes:
-        process.terminate()
-    for process in processes:
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        signal_group(process.pid, signal.SIGKILL)
+        process.wait(timeout=10)
 
 
 def forget(topology: Topology, at: Endpoints) -> None:
