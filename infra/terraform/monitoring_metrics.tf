@@ -5,20 +5,20 @@ locals {
 
   # name => which lines count. Every one is told apart by service and by feed (or stream).
   counters = {
-    landed          = { pattern = "^downloader\\.landed:", description = "minutes landed in Cloud Storage" }
-    loaded          = { pattern = "^loader\\.loaded:", description = "minutes loaded into staging" }
-    merged          = { pattern = "^merger\\.merged:", description = "merges that moved rows" }
-    absent          = { pattern = "^downloader\\.absent:", description = "minutes that the source does not have" }
-    dead            = { pattern = "^loader\\.dead:", description = "dead letters recorded in the ledger" }
-    poison          = { pattern = "^push\\.poison:", description = "messages that can never succeed" }
-    retries         = { pattern = "^push\\.retry:", description = "pushes to be delivered again" }
-    defects         = { pattern = "^(push|page)\\.failed", description = "failures that nobody foresaw" }
-    failed_runs     = { pattern = "^feed\\.failed", description = "runs that failed for a feed or a stream" }
-    too_late        = { pattern = "^(planner|secops)\\.too_late:", description = "what is lost at the source" }
-    key_refused     = { pattern = "^(push\\.retry: KeyRefused|feed\\.failed: .*answered 401)", description = "answers of 401 from VirusTotal" }
-    quota           = { pattern = "^(push\\.retry|feed\\.failed): .*(answered 429|[Qq]uota|[Ee]xceeded rate limits|RESOURCE_EXHAUSTED)", description = "work put off because a quota was spent" }
-    pages_delivered = { pattern = "^secops\\.delivered:", description = "stream pages delivered to Google SecOps" }
-    oversize        = { pattern = "^secops\\.oversize:", description = "notifications too large for any request" }
+    landed          = { pattern = "^downloader[.]landed:", description = "minutes landed in Cloud Storage" }
+    loaded          = { pattern = "^loader[.]loaded:", description = "minutes loaded into staging" }
+    merged          = { pattern = "^merger[.]merged:", description = "merges that moved rows" }
+    absent          = { pattern = "^downloader[.]absent:", description = "minutes that the source does not have" }
+    dead            = { pattern = "^loader[.]dead:", description = "dead letters recorded in the ledger" }
+    poison          = { pattern = "^push[.]poison:", description = "messages that can never succeed" }
+    retries         = { pattern = "^push[.]retry:", description = "pushes to be delivered again" }
+    defects         = { pattern = "^(push|page)[.]failed", description = "failures that nobody foresaw" }
+    failed_runs     = { pattern = "^feed[.]failed", description = "runs that failed for a feed or a stream" }
+    too_late        = { pattern = "^(planner|secops)[.]too_late:", description = "what is lost at the source" }
+    key_refused     = { pattern = "^(push[.]retry: KeyRefused|feed[.]failed: .*answered 401)", description = "answers of 401 from VirusTotal" }
+    quota           = { pattern = "^(push[.]retry|feed[.]failed): .*(answered 429|[Qq]uota|[Ee]xceeded rate limits|RESOURCE_EXHAUSTED)", description = "work put off because a quota was spent" }
+    pages_delivered = { pattern = "^secops[.]delivered:", description = "stream pages delivered to Google SecOps" }
+    oversize        = { pattern = "^secops[.]oversize:", description = "notifications too large for any request" }
   }
 
   # name => a number on the line of every sweep, once in ten minutes for each feed.
@@ -35,7 +35,7 @@ resource "google_logging_metric" "counter" {
 
   name        = "gti_mesh/${each.key}"
   description = each.value.description
-  filter      = "${local.run_log} AND jsonPayload.message=~\"${replace(each.value.pattern, "\\", "\\\\")}\""
+  filter      = "${local.run_log} AND jsonPayload.message=~\"${each.value.pattern}\""
 
   metric_descriptor {
     metric_kind  = "DELTA"
@@ -69,7 +69,7 @@ resource "google_logging_metric" "figure" {
 
   name            = "gti_mesh/${each.key}"
   description     = each.value.description
-  filter          = "${local.run_log} AND jsonPayload.message=~\"^planner\\\\.sweep:\" AND jsonPayload.${each.key}>=0"
+  filter          = "${local.run_log} AND jsonPayload.message=~\"^planner[.]sweep:\" AND jsonPayload.${each.key}>=0"
   value_extractor = "EXTRACT(jsonPayload.${each.key})"
 
   metric_descriptor {

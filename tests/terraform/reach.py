@@ -7,37 +7,14 @@ a find of its own.
 """
 
 import ast
-import inspect
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
-from functools import cache
-
-from google.cloud import bigquery
-from google.cloud.monitoring_v3 import MetricServiceClient
-from google.cloud.pubsub_v1.publisher.client import Client as PublisherClient
-from google.cloud.pubsub_v1.subscriber.client import Client as SubscriberClient
-from google.cloud.secretmanager_v1 import SecretManagerServiceClient
-from google.cloud.storage.blob import Blob
-from google.cloud.storage.bucket import Bucket
-from google.cloud.storage.client import Client as StorageClient
 
 from shared import messages
+from tests.terraform.clients import google_methods
 from tests.terraform.code import Class, Method, Module, expressions, read_module
 
 _TOPICS = {name: str(getattr(messages, name)) for name in ("FEED_MINUTES", "MINUTES_LANDED", "IOC_PAGES")}
-_CLIENTS: tuple[type, ...] = (
-    bigquery.Client,
-    bigquery.LoadJob,
-    Blob,
-    Bucket,
-    StorageClient,
-    PublisherClient,
-    SubscriberClient,
-    MetricServiceClient,
-    SecretManagerServiceClient,
-)
-# Dictionaries, futures and our own ports have methods of these names; what is published is found by its topic.
-_COMMON = {"cancel", "create", "done", "exception", "publish", "update"}
 # By house rule every network call has a timeout of its own.
 _OF_NETWORK_CALLS = {"timeout", "retry"}
 
@@ -193,16 +170,4 @@ def _keywords(unit: ast.AST) -> Iterator[ast.keyword]:
 def _is_network_call(call: ast.Call) -> bool:
     if not isinstance(call.func, ast.Attribute):
         return False
-    return call.func.attr in _google_methods() or any(one.arg in _OF_NETWORK_CALLS for one in call.keywords)
-
-
-@cache
-def _google_methods() -> Set[str]:
-    """Return the names of the clients' methods that go over the network: those that can be given a timeout."""
-    found = {
-        name
-        for client in _CLIENTS
-        for name, method in inspect.getmembers(client, callable)
-        if not name.startswith("_") and "timeout" in inspect.signature(method).parameters
-    }
-    return found - _COMMON
+    return call.func.attr in google_methods() or any(one.arg in _OF_NETWORK_CALLS for one in call.keywords)
