@@ -24,6 +24,7 @@ Assembly = Mapping[str, Any]
 
 _DOCUMENTED = re.compile(r"docs/(?:resources|data-sources)/\w+#(\w+) ")
 _VERSION = re.compile(r"providers/hashicorp/google/([\d.]+)/docs/")
+_CHOICES = re.compile(r"(?:Possible|possible) values(?: are)?: \[([^\]]+)\]")
 _PRIMITIVES = {"string": "string", "number": "number", "boolean": "bool"}
 # What every generated class has beside the provider's own attributes.
 _OWN = {"tfResourceType", "importFrom", "generateConfigForImport"}
@@ -68,7 +69,7 @@ def _body(types: Assembly, properties: list[Mapping[str, Any]]) -> dict[str, Any
         required = "optional" if one.get("optional") else "required"
         struct, single = _struct(types, one["type"])
         if struct is None:
-            attributes[name] = [_type(one["type"]), required]
+            attributes[name] = [_type(one["type"]), required, *_choices(one)]
         else:
             inner = _body(types, types[struct].get("properties", []))
             blocks[name] = {"nesting": "single" if single else "list", "mode": required, **inner}
@@ -79,6 +80,13 @@ def _documented(one: Mapping[str, Any]) -> str:
     docs = one.get("docs", {})
     found = _DOCUMENTED.search(f"{docs.get('summary', '')} {docs.get('remarks', '')} ")
     return found.group(1) if found else ""
+
+
+def _choices(one: Mapping[str, Any]) -> list[list[str]]:
+    """Return the values that the documentation allows, or nothing where it allows any."""
+    docs = one.get("docs", {})
+    found = _CHOICES.search(f"{docs.get('summary', '')} {docs.get('remarks', '')}")
+    return [sorted(re.findall(r'"([^"]*)"', found.group(1)))] if found else []
 
 
 def _struct(types: Assembly, kind: Mapping[str, Any]) -> tuple[str | None, bool]:

@@ -31,7 +31,7 @@ def _block(kind: Type) -> Message:
             optional=mode == "optional",
             computed=mode != "required",
         )
-        for name, (shape, mode) in kind["attributes"].items()
+        for name, (shape, mode, *_) in kind["attributes"].items()
     ]
     nested = [
         _ANY["NestedBlock"](

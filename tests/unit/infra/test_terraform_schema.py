@@ -1,4 +1,4 @@
-"""Every resource type, argument and block that is written exists in the Google provider."""
+"""Every resource type, argument and block that is written exists in the Google provider, and so does every value."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.terraform.configuration import Block, blocks, parsed, unquoted
-from tests.terraform.planned import Workspace
+from tests.terraform.planned import Plan, Workspace
 from tests.terraform.schema import Type, schema, types
 
 # Terraform's own, in every resource.
@@ -67,6 +67,30 @@ def test_what_is_written_exists_in_the_provider(label: str) -> None:
 def test_a_wrong_argument_is_found(body: dict[str, Any], problem: str) -> None:
     """The comparison itself works."""
     assert list(problems(body, types("resource")["google_pubsub_topic"], "t")) == [problem]
+
+
+def outside(values: Mapping[str, Any], kind: Type, place: str) -> Iterator[str]:
+    """Yield planned values that are not among those that the provider documents."""
+    for name, (_, _, *choices) in kind["attributes"].items():
+        if choices and values.get(name) is not None and values[name] not in choices[0]:
+            yield f"{place}.{name}: {values[name]} is none of {', '.join(choices[0])}"
+    for name, block in kind["blocks"].items():
+        for one in values.get(name) or ():
+            yield from outside(one, block, f"{place}.{name}")
+
+
+def test_planned_values_are_among_those_that_the_provider_takes(full_plan: Plan) -> None:
+    """A misspelt aligner or ingress would be refused only by the cloud."""
+    found = [outside(one["values"], types("resource")[one["type"]], one["address"]) for one in full_plan.resources]
+    assert [problem for each in found for problem in each] == []
+
+
+def test_a_value_that_the_provider_does_not_take_is_found() -> None:
+    """The comparison itself works, in blocks too."""
+    wrong = {"metric_descriptor": [{"metric_kind": "DELTO", "value_type": "INT64"}]}
+    assert list(outside(wrong, types("resource")["google_logging_metric"], "m")) == [
+        "m.metric_descriptor.metric_kind: DELTO is none of CUMULATIVE, DELTA, GAUGE"
+    ]
 
 
 def test_the_provider_is_pinned_to_the_schema_that_is_compared() -> None:
