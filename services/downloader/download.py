@@ -13,6 +13,7 @@ from typing import Protocol
 from services.downloader.landing import land
 from services.downloader.spool import Package, taken_off_the_wire
 from shared.feeds.definition import Feed
+from shared.manifests import read_manifest
 from shared.messages import MINUTES_LANDED, MinuteAbsent, MinuteLanded, MinuteRequested
 from shared.minutes import AVAILABILITY, HORIZON, format_minute, manifest_name
 from shared.outcomes import Poison, Retryable
@@ -57,7 +58,7 @@ class Downloader:
     def handle(self, request: MinuteRequested) -> None:
         """Land the minute, or say why there is nothing to land; raise Poison or Retryable as the outcomes demand."""
         feed = self._feed(request.feed)
-        landed = self._landed(request)
+        landed = read_manifest(self._bucket, request.feed, request.minute)
         if landed and not request.force:
             log.info("downloader.landed_before: %s", landed.uri)
             self._publish(landed)
@@ -79,10 +80,6 @@ class Downloader:
             on = ", ".join(self._feeds) or "none"
             raise Poison(f"feed {name!r} is not switched on here; FEEDS has: {on}")
         return self._feeds[name]
-
-    def _landed(self, request: MinuteRequested) -> MinuteLanded | None:
-        stored = self._bucket.read(manifest_name(request.feed, request.minute))
-        return MinuteLanded.model_validate_json(stored.data) if stored else None
 
     def _check_age(self, request: MinuteRequested, landed: MinuteLanded | None) -> None:
         age = self._now() - request.minute
@@ -124,10 +121,10 @@ class Downloader:
         return self._bucket.create(manifest_name(fetched.feed, fetched.minute), fetched.body())
 
     def _winner(self, fetched: MinuteLanded) -> MinuteLanded:
-        stored = self._bucket.read(manifest_name(fetched.feed, fetched.minute))
-        if stored is None:
+        winner = read_manifest(self._bucket, fetched.feed, fetched.minute)
+        if winner is None:
             raise Retryable("the manifest of another download was there and is gone")
-        return MinuteLanded.model_validate_json(stored.data)
+        return winner
 
     def _throw_away(self, fetched: MinuteLanded) -> None:
         for uri in filter(None, (fetched.uri, fetched.rejects_uri)):

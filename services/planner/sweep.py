@@ -15,8 +15,10 @@ from services.planner.figures import figures
 from services.planner.state import Asked, PlanState, StateStore
 from shared.asking import ask
 from shared.dead_letters import ATTEMPTS_SPENT
+from shared.manifests import read_manifest
 from shared.messages import MINUTES_LANDED, MinuteLanded
-from shared.minutes import last_due, manifest_name, minutes_between, oldest_served
+from shared.minutes import last_due, minutes_between, oldest_served
+from shared.outcomes import Misconfigured
 from shared.ports import Bucket, LedgerReader, MinuteState, Outgoing, Publisher
 
 # What is on its way is not missing yet.
@@ -133,11 +135,18 @@ class Sweeper:
         return Swept(len(list(missing.minutes())), asked, announced)
 
     def _announce(self, feed: str, minutes: Iterable[datetime]) -> int:
-        manifests = (self._bucket.read(manifest_name(feed, minute)) for minute in minutes)
-        landed = [MinuteLanded.model_validate_json(manifest.data) for manifest in manifests if manifest]
+        landed = [manifest for minute in minutes if (manifest := self._manifest(feed, minute))]
         return self._publisher.publish(
             MINUTES_LANDED, [Outgoing(message.body(), message.attributes()) for message in landed]
         )
+
+    def _manifest(self, feed: str, minute: datetime) -> MinuteLanded | None:
+        try:
+            return read_manifest(self._bucket, feed, minute)
+        except Misconfigured as error:
+            # One spoilt object must not keep the feed's other minutes from being mended.
+            log.error("planner.manifest_unreadable: %s", error)
+            return None
 
 
 def _remember(state: PlanState, missing: Missing, chosen: set[datetime], now: datetime) -> PlanState:

@@ -20,6 +20,12 @@ SETTLED = NOON - timedelta(minutes=71)
 STATE = PlanState(first=FIRST, watermark=WATERMARK)
 
 
+ANOTHERS = (
+    b'{"feed":"domains","minute":"2026-11-21T11:00:00Z","event":"landed","uri":"gs://landing/x","rejects_uri":null,'
+    b'"crc32c":"00000000","lines":1,"rejected":0,"bytes":2,"landed_at":"2026-11-21T12:00:00Z"}'
+)
+
+
 def known(minute: datetime, state: str, age: float = 30, reason: str | None = None) -> MinuteState:
     """Return what the ledger says of a minute; age in minutes."""
     return MinuteState(minute, state, NOON - timedelta(minutes=age), reason)
@@ -170,6 +176,17 @@ def test_a_landing_is_announced_from_its_manifest() -> None:
     assert house.first not in house.sweep()
     [message] = house.publisher.published["minutes-landed"]
     assert MinuteLanded.model_validate_json(message.body) == landed
+
+
+@pytest.mark.parametrize("spoilt", [b"", b"{", b'{"feed":"domains"}', ANOTHERS])
+def test_a_spoilt_manifest_keeps_nothing_else_from_being_mended(spoilt: bytes) -> None:
+    """It cannot be announced; what is missing beside it is asked for all the same."""
+    house = House()
+    house.bucket.create(manifest_name("domains", house.first), spoilt)
+    house.account(house.first, "landed")
+    house.clock.advance(minutes=11)
+    assert len(house.sweep()) == 9
+    assert not house.publisher.published["minutes-landed"]
 
 
 def test_the_dead_are_asked_for_once() -> None:
