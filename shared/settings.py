@@ -24,9 +24,7 @@ Required = Annotated[str, Field(min_length=1)]
 class MeshSettings(BaseSettings):
     """What every service and the command need to know."""
 
-    model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", env_file=".env", populate_by_name=True, str_strip_whitespace=True
-    )
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_file=".env", str_strip_whitespace=True)
 
     project: Required = Field(validation_alias=AliasChoices("GCP_PROJECT", "GCP_PROJECT_ID"))
     bucket: Required = Field(validation_alias=AliasChoices("LANDING_BUCKET", "BUCKET_NAME"))

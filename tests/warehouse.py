@@ -101,8 +101,13 @@ class Warehouse:
 @contextmanager
 def provisioned(endpoints: Endpoints) -> Iterator[Warehouse]:
     """Provision a dataset with a random name for one block."""
-    settings = MeshSettings(
-        project=endpoints.project, bucket=endpoints.bucket, bigquery_emulator=endpoints.bigquery, feeds=("domains",)
+    settings = MeshSettings.model_validate(
+        {
+            "GCP_PROJECT": endpoints.project,
+            "LANDING_BUCKET": endpoints.bucket,
+            "BIGQUERY_EMULATOR_HOST": endpoints.bigquery,
+            "FEEDS": ("domains",),
+        }
     )
     client = bigquery_client(settings)
     warehouse = Warehouse(endpoints, client, f"test_{uuid4().hex[:12]}")

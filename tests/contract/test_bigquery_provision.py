@@ -110,7 +110,7 @@ class _MayNotMakeDatasets:
 
     def create_dataset(self, *_: object, **__: object) -> None:
         """Refuse, as BigQuery does before it looks whether the dataset is there."""
-        raise Forbidden("Access Denied: User does not have bigquery.datasets.create permission")
+        raise Forbidden("Access Denied: no bigquery.datasets.create permission")  # type: ignore[no-untyped-call]
 
 
 def test_a_dataset_that_is_there_needs_no_right_to_make_one(warehouse: Warehouse) -> None:

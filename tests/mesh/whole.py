@@ -121,7 +121,7 @@ class Whole:
     def assert_exact(self, minutes: Iterable[datetime]) -> None:
         """Hold history to the source's truth, line by line, current to one row per id, and staging to nothing of these.
 
-        Other minutes may still be on their way: a download that was in hand when its message was lost lands all the same.
+        Others may still be on their way: a download that was in hand when its message was lost lands all the same.
         """
         wanted = list(minutes)
         for minute in wanted:

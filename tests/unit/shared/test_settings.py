@@ -7,6 +7,7 @@ import pytest
 from services.downloader.settings import DownloaderSettings
 from services.planner.settings import PlannerSettings
 from shared.outcomes import Misconfigured
+from shared.secops.settings import SecOpsSettings
 from shared.settings import MeshSettings, read_settings
 
 
@@ -60,6 +61,25 @@ def test_the_predecessors_names_are_understood(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("BQ_DATASET_NAME", "d")
     settings = read_settings(MeshSettings)
     assert (settings.project, settings.bucket, settings.dataset) == ("p", "b", "d")
+
+
+def test_variables_of_other_programs_are_not_taken_for_ours(env: pytest.MonkeyPatch) -> None:
+    """HOST, PROJECT, ORDER and whatever else a shell or a framework sets are no settings; only the stated names are."""
+    for name in (
+        "HOST",
+        "PROJECT",
+        "BUCKET",
+        "DATASET",
+        "ORDER",
+        "REGION",
+        "FILTERS",
+        "CLEAN",
+        "LOG_TYPE",
+        "PAGE_SIZE",
+    ):
+        env.setenv(name, "127.0.0.1")
+    assert read_settings(SecOpsSettings).host == "https://{region}-chronicle.googleapis.com"
+    assert read_settings(MeshSettings).project == "p"
 
 
 def test_feeds_are_a_comma_list(env: pytest.MonkeyPatch) -> None:

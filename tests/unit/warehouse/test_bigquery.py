@@ -52,7 +52,9 @@ def test_what_is_missing_needs_an_operator_and_all_else_another_try(
 @pytest.mark.parametrize("address", ["127.0.0.1:9050", "http://127.0.0.1:9050"])
 def test_an_emulators_address_may_lack_its_scheme(address: str) -> None:
     """Google's own variable is read both ways by Google's own clients."""
-    client = bigquery_client(MeshSettings(project="p", bucket="b", bigquery_emulator=address))
+    client = bigquery_client(
+        MeshSettings.model_validate({"GCP_PROJECT": "p", "LANDING_BUCKET": "b", "BIGQUERY_EMULATOR_HOST": address})
+    )
     assert client._connection.API_BASE_URL == "http://127.0.0.1:9050"
 
 
