@@ -1,4 +1,4 @@
-"""Plans of the Terraform configuration, each made once a session."""
+"""Plans of the Terraform configuration, each made once a run."""
 
 import shutil
 from collections.abc import Iterator
