@@ -1,9 +1,12 @@
 """Entry point of the merger: a schedule's call in, one JSON entry a feed out."""
 
+from datetime import UTC, datetime
+
 import functions_framework
 from flask import Request
 
 from services.merger.build import build
+from services.merger.merge import in_turn
 from services.merger.settings import MergerSettings
 from shared.answers import JsonAnswer, answer_each, json_answer
 from shared.feeds.definition import find_feed
@@ -19,4 +22,5 @@ def merge(request: Request) -> JsonAnswer:  # noqa: ARG001 the schedule's body s
     with merger().only_one() as free:
         if not free:
             return json_answer({"busy": True})
-        return answer_each(settings.feeds, lambda feed: merger().merge(find_feed(feed)))
+        feeds = in_turn(settings.feeds, datetime.now(UTC))
+        return answer_each(feeds, lambda feed: merger().merge(find_feed(feed)))

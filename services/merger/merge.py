@@ -18,6 +18,14 @@ from shared.warehouse.rendering import render
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 5
+# As the schedule runs.
+_EVERY_SECONDS = 1800
+
+
+def in_turn(feeds: Sequence[str], now: datetime) -> tuple[str, ...]:
+    """Return the feeds, another one first each half hour: a run that is cut off must not always be so at the same."""
+    begin = int(now.timestamp()) // _EVERY_SECONDS % len(feeds) if feeds else 0
+    return (*feeds[begin:], *feeds[:begin])
 
 
 class RunSql(Protocol):

@@ -1,13 +1,13 @@
 """The merger: what it asks BigQuery, when it asks again, and that there is only one of it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import stamina
 
-from services.merger.merge import Merged, Merger
+from services.merger.merge import Merged, Merger, in_turn
 from shared.feeds.definition import Feed, Headline, find_feed
 from shared.outcomes import Misconfigured
 from shared.warehouse.errors import ConcurrentUpdate
@@ -131,3 +131,12 @@ def test_the_archive_is_only_inserted_into() -> None:
     assert "WHEN MATCHED" not in history
     assert "history.feed_minute >= first_minute" in history
     assert "history.feed_minute <= last_minute" in history
+
+
+def test_every_feed_has_its_turn_to_be_first() -> None:
+    """Over as many runs as there are feeds each begins once, and no run leaves one out."""
+    feeds = ("domains", "files", "urls")
+    runs = [in_turn(feeds, FIRST + timedelta(minutes=30 * run)) for run in range(3)]
+    assert sorted(run[0] for run in runs) == sorted(feeds)
+    assert all(sorted(run) == sorted(feeds) for run in runs)
+    assert in_turn((), FIRST) == ()
