@@ -76,7 +76,7 @@ def embedded_pubsub(port: int, control_port: int, state: StateFolder, environmen
         name="pubsub",
         command=_module("infra.local.pubsub_server", *(word for option in options.items() for word in option)),
         environment=environment,
-        ready=answers(control_port, "/healthz"),
+        ready=answers(control_port, "/control/backlog"),
         stop_seconds=1.0,
     )
 

@@ -15,9 +15,9 @@ from google.pubsub_v1 import PublisherClient
 from google.pubsub_v1.types import PubsubMessage, PushConfig
 
 from infra.local.ports import HOST, free_ports
-from infra.local.pubsub_server.client import PubSubControl
 from tests.contract.pubsub_servers import PubSub, embedded
 from tests.pubsub import clients, pull_now, running
+from tests.pubsub_control import PubSubControl
 
 PUBLISHED, PUSHED = 50_000, 5_000
 _BATCH = 500

@@ -13,11 +13,11 @@ from google.api_core.exceptions import DeadlineExceeded, InvalidArgument, Method
 from google.pubsub_v1.types import DeadLetterPolicy, PubsubMessage, PushConfig, RetryPolicy, Subscription
 
 from infra.local.pubsub_server.catalog import Resource
-from infra.local.pubsub_server.client import PubSubControl
 from infra.local.pubsub_server.faults import Rule
 from infra.local.pubsub_server.push import Line
 from tests.contract.pubsub_servers import PubSub, serving, start
 from tests.pubsub import receiver
+from tests.pubsub_control import PubSubControl
 from tests.waiting import wait_until
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from infra.local.machine import PubSub
 from infra.local.mesh import LocalMesh
-from infra.local.pubsub_server.client import PubSubControl
 from infra.local.reaper import signal_group
 from tests.mesh.stand_ins import recorded, stand_in_topology
 from tests.pubsub import publish
+from tests.pubsub_control import PubSubControl
 from tests.waiting import wait_until
 
 MESSAGES = 200

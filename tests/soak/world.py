@@ -15,7 +15,6 @@ from infra.local.endpoints import Endpoints
 from infra.local.machine import PubSub
 from infra.local.mesh import LocalMesh
 from infra.local.parts import SimulatorOptions
-from infra.local.pubsub_server.client import PubSubControl
 from infra.local.secops.client import SecOpsControl
 from infra.local.state import StateFolder
 from infra.local.virustotal.client import SimulatorControl
@@ -26,6 +25,7 @@ from services.console.mesh import Mesh, local_mesh
 from services.console.provision import provision_mesh
 from shared.minutes import AVAILABILITY, GRACE, ONE_MINUTE, last_due
 from shared.secops.delivery import LEASE
+from tests.pubsub_control import PubSubControl
 from tests.soak.plan import Oddity, plan_oddities
 from tests.soak.points import VARIABLE, MovedClock, Points, clock
 

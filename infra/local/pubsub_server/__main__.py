@@ -9,15 +9,7 @@ from pathlib import Path
 
 import grpc
 
-from infra.local.pubsub_server.catalog import Catalog
-from infra.local.pubsub_server.control import control
-from infra.local.pubsub_server.database import Database
-from infra.local.pubsub_server.faults import Faults
-from infra.local.pubsub_server.leases import Leases
-from infra.local.pubsub_server.log import Log
-from infra.local.pubsub_server.push import Push
-from infra.local.pubsub_server.rpc import handlers
-from infra.local.pubsub_server.service import Service
+from infra.local.pubsub_server import catalog, control, database, faults, leases, log, push, rpc, service
 from infra.local.virustotal.web import Server
 
 _ENDS = (signal.SIGTERM, signal.SIGINT)
@@ -34,19 +26,19 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     # Before any thread begins, so that none of them is interrupted.
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
-    database, faults = Database(options.state), Faults()
-    log = Log(database, Catalog(database), faults)
-    leases = Leases(log)
-    push = Push(leases, concurrency=options.push_concurrency, most_pause=options.push_backoff)
+    file, rules = database.Database(options.state), faults.Faults()
+    backlog = log.Log(file, catalog.Catalog(file), rules)
+    lessor = leases.Leases(backlog)
+    pusher = push.Push(lessor, concurrency=options.push_concurrency, most_pause=options.push_backoff)
     server = grpc.server(ThreadPoolExecutor(_THREADS), options=_OPTIONS)
-    server.add_generic_rpc_handlers(handlers(Service(log, leases, push).methods(), faults))
+    server.add_generic_rpc_handlers(rpc.handlers(service.Service(backlog, lessor, pusher).methods(), rules))
     server.add_insecure_port(f"127.0.0.1:{options.port}")
     server.start()
-    Server(options.control_port, control(faults, log)).start()
+    Server(options.control_port, control.control(rules, backlog)).start()
     while not signal.sigtimedwait(_ENDS, _TIDY_SECONDS):
-        log.tidy()
+        backlog.tidy()
     server.stop(grace=None).wait()
-    database.close()
+    file.close()
     # Python would wait for the threads of pulls that wait themselves.
     os._exit(0)
 

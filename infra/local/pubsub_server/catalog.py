@@ -6,9 +6,8 @@ import grpc
 
 from infra.local.pubsub_server.database import Database
 from infra.local.pubsub_server.filters import Filter, parse_filter
-from infra.local.pubsub_server.rpc import Message, Refused, Subscription, Topic, seconds, short
+from infra.local.pubsub_server.rpc import Message, Refused, Subscription, Topic, seconds
 
-DELETED = "_deleted-topic_"
 _FIXED = {"name", "topic", "filter", "enable_message_ordering"}
 _PUT = """
     INSERT INTO resources (name, config) VALUES (?, ?)
@@ -34,19 +33,17 @@ class Catalog:
         """Read what the last run left."""
         self._database = database
         self._known: dict[str, Resource] = {}
+        # A topic or subscription by its name, or None.
+        self.get = self._known.get
         with database.transaction() as run:
             for number, name, config in run.execute("SELECT id, name, config FROM resources").fetchall():
                 self._remember(number, (Topic if "/topics/" in name else Subscription).FromString(config))
-
-    def get(self, name: str) -> Resource | None:
-        """Return a topic or subscription, or None."""
-        return self._known.get(name)
 
     def find(self, name: str) -> Resource:
         """Return a topic or subscription; raise Refused when there is none."""
         if found := self._known.get(name):
             return found
-        raise Refused(f"Resource not found (resource={short(name)}).", grpc.StatusCode.NOT_FOUND)
+        raise Refused(f"Resource not found (resource={name}).", grpc.StatusCode.NOT_FOUND)
 
     def every(self, kind: str) -> list[Resource]:
         """Return all `topics` or `subscriptions`, by name."""
@@ -67,32 +64,28 @@ class Catalog:
 
     def kept_seconds(self, topic: str) -> float:
         """Return how long a topic's messages are kept that everyone has acknowledged."""
-        keepers = [one for one in self.of_topic(topic) if one.config.retain_acked_messages]
-        keepers += [found] if (found := self.get(topic)) else []
-        return max((seconds(one.config.message_retention_duration) for one in keepers), default=0.0)
+        keepers = [self.get(topic), *(one for one in self.of_topic(topic) if one.config.retain_acked_messages)]
+        return max((seconds(one.config.message_retention_duration) for one in keepers if one), default=0.0)
 
     def store(self, config: Message, *, new: bool = False) -> Resource:
         """Add a topic or subscription, or replace its settings; raise Refused when a new one's name is taken."""
         with self._database.transaction() as run:
             if new and config.name in self._known:
-                raise Refused(f"Resource already exists ({short(config.name)}).", grpc.StatusCode.ALREADY_EXISTS)
+                raise Refused(f"Resource already exists ({config.name}).", grpc.StatusCode.ALREADY_EXISTS)
             [number] = run.execute(_PUT, (config.name, config.SerializeToString())).fetchone()
             return self._remember(number, config)
 
     def _remember(self, number: int, config: Message) -> Resource:
         topic, wants = getattr(config, "topic", ""), parse_filter(getattr(config, "filter", ""))
-        self._known[config.name] = Resource(number, config.name, short(config.name), topic, config, wants)
+        self._known[config.name] = Resource(number, config.name, config.name.rpartition("/")[2], topic, config, wants)
         return self._known[config.name]
 
     def changed(self, config: Message, mask: Message) -> Message:
         """Return a resource's settings with the masked fields taken from `config`; nothing is stored yet."""
-        if fixed := _FIXED.intersection(mask.paths):
-            raise Refused(f"{', '.join(sorted(fixed))} cannot be changed")
+        if _FIXED.intersection(mask.paths) or not mask.IsValidForDescriptor(config.DESCRIPTOR):
+            raise Refused(f"update_mask: {', '.join(mask.paths)} cannot be changed")
         merged = type(config).FromString(self.find(config.name).config.SerializeToString())
-        try:
-            mask.MergeMessage(config, merged, replace_message_field=True, replace_repeated_field=True)
-        except ValueError as error:
-            raise Refused(f"update_mask: {error}") from None
+        mask.MergeMessage(config, merged, replace_message_field=True, replace_repeated_field=True)
         return merged
 
     def remove(self, name: str) -> None:
@@ -103,5 +96,5 @@ class Catalog:
             run.execute("DELETE FROM deliveries WHERE subscription = ?", (gone.id,))
             del self._known[name]
         for one in self.of_topic(name):
-            one.config.topic = DELETED
+            one.config.topic = "_deleted-topic_"
             self.store(one.config)

@@ -20,7 +20,6 @@ def control(faults: Faults, log: Log) -> Respond:
         return json_answer(200, {})
 
     routes = [
-        route("GET", "/healthz", lambda _: json_answer(200, {"status": "ok"})),
         route("PUT", "/control/faults", replace_faults),
         route("GET", "/control/backlog", lambda _: json_answer(200, log.waiting())),
     ]

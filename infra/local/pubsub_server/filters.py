@@ -29,10 +29,8 @@ def _word(found: re.Match[str]) -> Any:
     operator, prefixed, prefix, present, key, compared, value, stray = texts
     if stray:
         raise ValueError(f"unexpected {found.string[found.start() :]!r}")
-    if prefixed is not None:
-        return lambda attributes: prefixed in attributes and attributes[prefixed].startswith(prefix)
-    if present is not None:
-        return lambda attributes: present in attributes
+    if (name := prefixed or present) is not None:
+        return lambda attributes: name in attributes and attributes[name].startswith(prefix or "")
     if key is not None:
         return lambda attributes: (attributes.get(key) == value) == (compared == "=")
     return operator

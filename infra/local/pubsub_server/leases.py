@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterable
 from sqlite3 import Connection
-from typing import NamedTuple
 
 from infra.local.pubsub_server.catalog import Resource
 from infra.local.pubsub_server.log import Log
@@ -21,11 +20,8 @@ _THIS = "WHERE subscription = ? AND message = ? AND attempts = ?"
 _LEASE = f"UPDATE deliveries SET available_at = ?, attempts = attempts + 1 {_THIS}"  # noqa: S608
 
 
-class Lease(NamedTuple):
-    """A message in the hands of a subscriber for the n-th time."""
-
-    message: int
-    attempt: int
+# A message in the hands of a subscriber for the n-th time: its id, and n.
+Lease = tuple[int, int]
 
 
 class Leases:
@@ -54,19 +50,18 @@ class Leases:
         with self.log.database.transaction() as run:
             due = run.execute(_DUE.format("DESC" if fires("reorder", one.short) else "ASC"), (one.id, now, most))
             for number, attempts in due.fetchall():
-                if not self._bury(run, one, Lease(number, attempts)) and size < _MOST_BYTES:
+                if not self._bury(run, one, (number, attempts)) and size < _MOST_BYTES:
                     # A lease that ends without an answer is a nack: its message is due again only after the backoff.
-                    ends = now + lease_seconds + _backoff(one, lease := Lease(number, attempts + 1))
+                    ends = now + lease_seconds + _backoff(one, attempts + 1)
                     run.execute(_LEASE, (ends, one.id, number, attempts))
-                    found.append(_received(run, one, lease))
+                    found.append(_received(run, one, number, attempts + 1))
                     size += found[-1].ByteSize()
         return found
 
     def _next_due(self, one: Resource) -> float:
-        sql = "SELECT MIN(available_at) FROM deliveries WHERE subscription = ?"
+        sql = "SELECT IFNULL(MIN(available_at), 1e12) FROM deliveries WHERE subscription = ?"
         with self.log.database.transaction() as run:
-            [due] = run.execute(sql, (one.id,)).fetchone()
-        return float(max((1e12 if due is None else due) - self.log.clock(), _SHORTEST_WAIT))
+            return float(max(run.execute(sql, (one.id,)).fetchone()[0] - self.log.clock(), _SHORTEST_WAIT))
 
     def acknowledge(self, one: Resource, ack_ids: Iterable[str]) -> None:
         """Be done with messages; a lease that has ended is as good as one that has not."""
@@ -75,14 +70,14 @@ class Leases:
                 if self.log.faults.fires("duplicate", one.short):
                     self._move(run, one, lease, 0.0)
                 else:
-                    self.log.remove(run, one, lease.message)
+                    self.log.remove(run, one, lease[0])
 
     def postpone(self, one: Resource, ack_ids: Iterable[str], by: float) -> None:
         """Lengthen leases; by 0 they end, and a message whose attempts are spent goes to the dead-letter topic."""
         with self.log.database.transaction() as run:
             for lease in _leases(one, ack_ids):
                 if by or not self._bury(run, one, lease):
-                    self._move(run, one, lease, by + _backoff(one, lease))
+                    self._move(run, one, lease, by + _backoff(one, lease[1]))
 
     def _move(self, run: Connection, one: Resource, lease: Lease, by: float) -> None:
         run.execute(f"UPDATE deliveries SET available_at = ? {_THIS}", (self.log.clock() + by, one.id, *lease))  # noqa: S608
@@ -90,43 +85,42 @@ class Leases:
 
     def held(self, one: Resource, ack_ids: Iterable[str]) -> set[str]:
         """Return those leases that still run."""
-        sql = f"SELECT 1 FROM deliveries {_THIS} AND available_at > ?"  # noqa: S608
+        sql, now = f"SELECT 1 FROM deliveries {_THIS} AND available_at > ?", self.log.clock()  # noqa: S608
         with self.log.database.transaction() as run:
-            now, leases = self.log.clock(), ((ack_id, _leases(one, [ack_id])[0]) for ack_id in ack_ids)
-            return {ack_id for ack_id, lease in leases if run.execute(sql, (one.id, *lease, now)).fetchone()}
+            pairs = ((ack_id, lease) for ack_id in ack_ids for lease in _leases(one, [ack_id]))
+            return {ack_id for ack_id, lease in pairs if run.execute(sql, (one.id, *lease, now)).fetchone()}
 
     def rest(self, one: Resource, pause: float) -> bool:
         """Deliver nothing of a subscription for so many seconds; return False when it rests already."""
-        now, until = self.log.clock(), self._resting.get(one.id, 0.0)
-        self._resting[one.id] = until if until > now else now + pause
-        return until <= now
+        with self.log.database.lock:
+            now, until = self.log.clock(), self._resting.get(one.id, 0.0)
+            self._resting[one.id] = until if until > now else now + pause
+            return until <= now
 
     def _bury(self, run: Connection, one: Resource, lease: Lease) -> bool:
         """Move a message whose attempts are spent to the dead-letter topic, if it has one that exists."""
-        policy = one.config.dead_letter_policy
+        (number, attempt), policy = lease, one.config.dead_letter_policy
         topic = self.log.catalog.get(policy.dead_letter_topic)
-        if topic is None or lease.attempt < policy.max_delivery_attempts:
+        if topic is None or attempt < policy.max_delivery_attempts:
             return False
         if run.execute(f"SELECT 1 FROM deliveries {_THIS}", (one.id, *lease)).fetchone():  # noqa: S608
-            self.log.add(run, topic, _dead(_received(run, one, lease).message, one, lease.attempt))
-            self.log.remove(run, one, lease.message)
+            self.log.add(run, topic, _dead(_received(run, one, number, attempt).message, one, attempt))
+            self.log.remove(run, one, number)
         return True
 
 
-def _backoff(one: Resource, lease: Lease) -> float:
+def _backoff(one: Resource, attempt: int) -> float:
     """Return what the retry policy says for the delivery after this one: twice as long each time."""
-    policy = one.config.retry_policy
-    least, most = seconds(policy.minimum_backoff), seconds(policy.maximum_backoff)
-    return min(most, least * 2.0 ** min(lease.attempt - 1, 20))
+    policy, doubled = one.config.retry_policy, 2.0 ** min(attempt - 1, 20)
+    return min(seconds(policy.maximum_backoff), seconds(policy.minimum_backoff) * doubled)
 
 
-def _received(run: Connection, one: Resource, lease: Lease) -> Message:
-    sql = "SELECT published_at, body FROM messages WHERE id = ?"
-    published_at, body = run.execute(sql, (lease.message,)).fetchone()
-    attempt = lease.attempt if one.config.HasField("dead_letter_policy") else 0
-    received = ReceivedMessage(ack_id=f"{one.id}-{lease.message}-{lease.attempt}", delivery_attempt=attempt)
+def _received(run: Connection, one: Resource, number: int, attempt: int) -> Message:
+    published_at, body = run.execute("SELECT published_at, body FROM messages WHERE id = ?", (number,)).fetchone()
+    counted = attempt if one.config.HasField("dead_letter_policy") else 0
+    received = ReceivedMessage(ack_id=f"{one.id}-{number}-{attempt}", delivery_attempt=counted)
     received.message.MergeFromString(body)
-    received.message.message_id = str(lease.message)
+    received.message.message_id = str(number)
     received.message.publish_time.FromNanoseconds(int(published_at * 1000) * 1_000_000)
     return received
 
@@ -134,17 +128,13 @@ def _received(run: Connection, one: Resource, lease: Lease) -> Message:
 def _leases(one: Resource, ack_ids: Iterable[str]) -> list[Lease]:
     try:
         found = [[int(number) for number in ack_id.split("-")] for ack_id in ack_ids]
-        return [Lease(message, attempt) for subscription, message, attempt in found if subscription == one.id]
+        return [(message, attempt) for subscription, message, attempt in found if subscription == one.id]
     except ValueError:
         raise Refused("You have passed an invalid ack ID to the service.") from None
 
 
 def _dead(message: Message, one: Resource, attempts: int) -> Message:
-    told = {
-        "DeliveryCount": str(attempts),
-        "Subscription": one.short,
-        "SubscriptionProject": one.name.split("/")[1],
-        "TopicPublishTime": message.publish_time.ToJsonString(),
-    }
+    told = {"DeliveryCount": str(attempts), "Subscription": one.short, "SubscriptionProject": one.name.split("/")[1]}
+    told["TopicPublishTime"] = message.publish_time.ToJsonString()
     message.attributes.update({f"CloudPubSubDeadLetterSource{name}": value for name, value in told.items()})
     return message

@@ -11,13 +11,13 @@ from infra.local.pubsub_server.database import Database
 from infra.local.pubsub_server.faults import Faults
 from infra.local.pubsub_server.rpc import Message, PubsubMessage, seconds
 
+Clock = Callable[[], float]
 # The most that Pub/Sub keeps anything.
 _LONGEST = 31 * 24 * 60 * 60.0
 _UNWANTED = "NOT EXISTS (SELECT 1 FROM deliveries WHERE message = id)"
 _ENQUEUE = """
-    INSERT OR IGNORE INTO deliveries SELECT :one, :number, IIF(EXISTS (SELECT 1 FROM deliveries WHERE
-    subscription = :one AND ordering_key = :key AND ordering_key <> ''), 1e12, :at), 0, :key"""
-
+    INSERT OR IGNORE INTO deliveries SELECT ?1, ?2, IIF(EXISTS (SELECT 1 FROM deliveries WHERE
+    subscription = ?1 AND ordering_key = ?3 AND ordering_key <> ''), 1e12, ?4), 0, ?3"""
 _DISCARD = """
     DELETE FROM deliveries WHERE subscription = ? AND message <= (
     SELECT id FROM messages WHERE topic = ? AND published_at < ? ORDER BY published_at DESC, id DESC LIMIT 1)"""
@@ -29,9 +29,7 @@ _WAITING = """
 class Log:
     """The messages of all topics, and which subscriptions have still to acknowledge them."""
 
-    def __init__(
-        self, database: Database, catalog: Catalog, faults: Faults, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, database: Database, catalog: Catalog, faults: Faults, clock: Clock = time.time) -> None:
         self.database, self.catalog, self.faults, self.clock = database, catalog, faults, clock
         # Rung when a subscription may have something to deliver.
         self.bells: dict[int, Condition] = defaultdict(lambda: Condition(database.lock))
@@ -53,9 +51,8 @@ class Log:
     def _enqueue(self, run: Connection, one: Resource, number: int, message: Message) -> None:
         if one.wants(message.attributes):
             rule = self.faults.fires("delay", one.short)
-            at = self.clock() + (rule.seconds if rule else 0.0)
             key = message.ordering_key if one.config.enable_message_ordering else ""
-            run.execute(_ENQUEUE, {"one": one.id, "number": number, "at": at, "key": key})
+            run.execute(_ENQUEUE, (one.id, number, key, self.clock() + (rule.seconds if rule else 0.0)))
             self.bells[one.id].notify()
 
     def remove(self, run: Connection, one: Resource, number: int) -> None:

@@ -54,9 +54,10 @@ class Push:
                 Thread(target=self._work, args=(line,), daemon=True).start()
 
     def _work(self, line: Line) -> None:
-        while self._lines.get(line.one.id) is line and self._leases.log.catalog.get(line.one.name):
-            for received in self._leases.take(line.one, 1, line.timeout + _GRACE_SECONDS, _LOOK_SECONDS):
-                self.settle(line, received.ack_id, accepted=line.post(envelope(line.one, received)) in _ACKS)
+        one, known = line.one, self._leases.log.catalog.get
+        while self._lines.get(one.id) is line and (found := known(one.name)) and found.id == one.id:
+            for received in self._leases.take(one, 1, line.timeout + _GRACE_SECONDS, _LOOK_SECONDS):
+                self.settle(line, received.ack_id, accepted=line.post(envelope(one, received)) in _ACKS)
 
     def settle(self, line: Line, ack_id: str, *, accepted: bool) -> None:
         """Like Cloud Pub/Sub, slow the whole subscription down after nacks, and up again after acks."""

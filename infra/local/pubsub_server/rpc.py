@@ -15,9 +15,8 @@ Message = Any
 Answer = Callable[[Message, grpc.ServicerContext], Any]
 
 Empty, FieldMask = empty_pb2.Empty, field_mask_pb2.FieldMask
-Topic, Subscription = types.Topic.pb(), types.Subscription.pb()
-PubsubMessage, ReceivedMessage = types.PubsubMessage.pb(), types.ReceivedMessage.pb()
-StreamingPullResponse = types.StreamingPullResponse.pb()
+Topic, Subscription, PubsubMessage = types.Topic.pb(), types.Subscription.pb(), types.PubsubMessage.pb()
+ReceivedMessage, StreamingPullResponse = types.ReceivedMessage.pb(), types.StreamingPullResponse.pb()
 
 
 class Refused(Exception):
@@ -31,8 +30,7 @@ class Refused(Exception):
 def handlers(answers: Mapping[str, Answer], faults: Faults) -> list[grpc.GenericRpcHandler]:
     """Return both of Google's services, which have no method in common; one that is not there is UNIMPLEMENTED."""
     found = {method: _handler(method, answer, faults) for method, answer in answers.items()}
-    services = ("google.pubsub.v1.Publisher", "google.pubsub.v1.Subscriber")
-    return [grpc.method_handlers_generic_handler(service, found) for service in services]
+    return [grpc.method_handlers_generic_handler(f"google.pubsub.v1.{it}", found) for it in ("Publisher", "Subscriber")]
 
 
 def _handler(method: str, answer: Answer, faults: Faults) -> Any:
@@ -53,11 +51,6 @@ def _handler(method: str, answer: Answer, faults: Faults) -> Any:
         return answered.pb()(**(found or {})) if answered else found or Empty()
 
     return grpc.unary_unary_rpc_method_handler(respond, read, written)
-
-
-def short(name: str) -> str:
-    """Return the last part of a resource's name."""
-    return name.rpartition("/")[2]
 
 
 def seconds(time: Message) -> float:

@@ -1,3 +1,10 @@
+-- With WAL and synchronous=NORMAL a commit is a write without an fsync: what is committed survives the end of the
+-- process, kill -9 included, and the file is never corrupt. Only a power failure can take the last commits, and with
+-- them goes everything else on this machine that they were about.
+PRAGMA journal_mode=WAL;
+PRAGMA synchronous=NORMAL;
+PRAGMA cache_size=-16000;
+
 -- Topics and subscriptions, as the protobuf messages that clients sent. An id is never used again, so what belonged to
 -- a deleted topic can never come up in another of the same name.
 CREATE TABLE IF NOT EXISTS resources (

@@ -6,11 +6,8 @@ from threading import Thread
 
 import grpc
 
-from infra.local.pubsub_server import limits, rpc
+from infra.local.pubsub_server import leases, limits, log, push, rpc
 from infra.local.pubsub_server.catalog import Resource
-from infra.local.pubsub_server.leases import Leases
-from infra.local.pubsub_server.log import Log
-from infra.local.pubsub_server.push import Push
 from infra.local.pubsub_server.rpc import Answer, Message, Refused, seconds
 
 # A pull without messages is answered after this long, and in any case before its caller stops listening: what was
@@ -24,33 +21,31 @@ _MOST = 1000
 class Service:
     """What clients call."""
 
-    def __init__(self, log: Log, leases: Leases, push: Push) -> None:
-        self._catalog, self._log, self._leases, self._push = log.catalog, log, leases, push
+    def __init__(self, backlog: log.Log, lessor: leases.Leases, pusher: push.Push) -> None:
+        self._catalog, self._log, self._leases, self._push = backlog.catalog, backlog, lessor, pusher
 
     def methods(self) -> dict[str, Answer]:
         """Return what answers each of Google's methods; lists are one page, which is enough for one machine."""
-        catalog, leases = self._catalog, self._leases
+        catalog, find, postpone = self._catalog, self._catalog.find, self._leases.postpone
         return {
-            "CreateTopic": lambda asked, _: self._keep(asked, new=True),
-            "UpdateTopic": lambda asked, _: self._update(asked.topic, asked.update_mask),
-            "GetTopic": lambda asked, _: catalog.find(asked.topic).config,
-            "ListTopics": lambda asked, _: {"topics": catalog.configs("topics", asked.project)},
-            "ListTopicSubscriptions": lambda asked, _: {"subscriptions": catalog.names_of_topic(asked.topic)},
-            "DeleteTopic": lambda asked, _: catalog.remove(asked.topic),
+            "CreateTopic": lambda ask, _: self._keep(ask, new=True),
+            "UpdateTopic": lambda ask, _: self._keep(catalog.changed(ask.topic, ask.update_mask)),
+            "GetTopic": lambda ask, _: find(ask.topic).config,
+            "ListTopics": lambda ask, _: {"topics": catalog.configs("topics", ask.project)},
+            "ListTopicSubscriptions": lambda ask, _: {"subscriptions": catalog.names_of_topic(ask.topic)},
+            "DeleteTopic": lambda ask, _: catalog.remove(ask.topic),
             "Publish": self._publish,
-            "CreateSubscription": lambda asked, _: catalog.find(asked.topic) and self._keep(asked, new=True),
-            "UpdateSubscription": lambda asked, _: self._update(asked.subscription, asked.update_mask),
+            "CreateSubscription": lambda ask, _: find(ask.topic) and self._keep(ask, new=True),
+            "UpdateSubscription": lambda ask, _: self._keep(catalog.changed(ask.subscription, ask.update_mask)),
             "ModifyPushConfig": self._modify_push_config,
-            "GetSubscription": lambda asked, _: catalog.find(asked.subscription).config,
-            "ListSubscriptions": lambda asked, _: {"subscriptions": catalog.configs("subscriptions", asked.project)},
-            "DeleteSubscription": lambda asked, _: catalog.remove(asked.subscription),
+            "GetSubscription": lambda ask, _: find(ask.subscription).config,
+            "ListSubscriptions": lambda ask, _: {"subscriptions": catalog.configs("subscriptions", ask.project)},
+            "DeleteSubscription": lambda ask, _: catalog.remove(ask.subscription),
             "Seek": self._seek,
             "Pull": self._pull,
             "StreamingPull": self._streaming_pull,
-            "Acknowledge": lambda asked, _: leases.acknowledge(catalog.find(asked.subscription), asked.ack_ids),
-            "ModifyAckDeadline": lambda asked, _: leases.postpone(
-                catalog.find(asked.subscription), asked.ack_ids, asked.ack_deadline_seconds
-            ),
+            "Acknowledge": lambda ask, _: self._leases.acknowledge(find(ask.subscription), ask.ack_ids),
+            "ModifyAckDeadline": lambda ask, _: postpone(find(ask.subscription), ask.ack_ids, ask.ack_deadline_seconds),
         }
 
     def _keep(self, config: Message, *, new: bool = False) -> Message:
@@ -60,12 +55,9 @@ class Service:
             self._push.serve(kept)
         return kept.config
 
-    def _update(self, config: Message, mask: Message) -> Message:
-        return self._keep(self._catalog.changed(config, mask))
-
     def _modify_push_config(self, asked: Message, _: object) -> None:
         config = rpc.Subscription(name=asked.subscription, push_config=asked.push_config)
-        self._update(config, rpc.FieldMask(paths=["push_config"]))
+        self._keep(self._catalog.changed(config, rpc.FieldMask(paths=["push_config"])))
 
     def _publish(self, asked: Message, _: object) -> dict[str, object]:
         """Hold every message, and only then answer."""
