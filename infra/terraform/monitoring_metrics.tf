@@ -1,4 +1,4 @@
-# Counters and figures from the services' own log lines. docs/operations.md lists the lines; tests/unit/infra hold each
+# Counters and figures from the services' own log lines. docs/operations.md lists the lines; tests/terraform hold each
 # pattern against the code.
 locals {
   run_log = "resource.type=\"cloud_run_revision\""

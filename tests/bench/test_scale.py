@@ -10,7 +10,7 @@ from tests.bench.mesh_model import Scenario, Speeds, backfill, simulate
 from tests.bench.scale import SCENARIOS, table
 from tests.bench.section import read_section
 
-PAGE = Path(__file__).parents[3] / "docs/scale.md"
+PAGE = Path(__file__).parents[2] / "docs/scale.md"
 
 
 def test_the_page_has_the_limits_that_the_code_computes() -> None:

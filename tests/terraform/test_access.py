@@ -4,10 +4,10 @@ import pytest
 
 from infra.topology import read_topology
 from tests.terraform.code import read_module
+from tests.terraform.conftest import EVERYTHING, OPERATOR
 from tests.terraform.planned import Plan
 from tests.terraform.reach import Reach
 from tests.terraform.rights import access, entries, granted, held, needed, reach_of
-from tests.unit.infra.conftest import EVERYTHING, OPERATOR
 
 IDENTITIES = sorted(entries())
 

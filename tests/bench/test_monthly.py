@@ -9,7 +9,7 @@ from tests.bench.monthly import Case, our_month, section, their_month, widths_of
 from tests.bench.prices import PRICES
 from tests.bench.section import read_section, write_section
 
-PAGE = Path(__file__).parents[3] / "docs/cost.md"
+PAGE = Path(__file__).parents[2] / "docs/cost.md"
 WIDTH = Widths(id=20, object=20_000, current=250, version=16)
 CASE = Case("domains", 7_000_000, 1)
 
