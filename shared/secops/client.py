@@ -91,7 +91,10 @@ class SecOps:
 
     def _call(self, method: str, url: str, body: bytes | None) -> bytes:
         try:
-            answer = self._session().request(method, url, data=body, headers=_HEADERS, timeout=_TIMEOUT)
+            # A POST that is redirected becomes a GET without its body, and whatever answers that accepted nothing.
+            answer = self._session().request(
+                method, url, data=body, headers=_HEADERS, timeout=_TIMEOUT, allow_redirects=False
+            )
         except RefreshError as error:
             raise Misconfigured(f"no access token could be had, and {PERMISSION} needs one: {error}") from None
         except (requests.RequestException, GoogleAuthError) as error:

@@ -31,6 +31,11 @@ def raise_for_answer(answer: Response) -> None:
     status = answer.status_code
     if 200 <= status < 300:
         return
+    if 300 <= status < 400:
+        raise Misconfigured(
+            f"logs:import was answered {status}, a redirect, which no SecOps instance gives: "
+            "check CHRONICLE_REGION, CHRONICLE_HOST and SECOPS_API_URL"
+        )
     text = f"logs:import was answered {status}: {_message(answer)}"
     if status in _RETRYABLE or status >= 500:
         raise SecOpsTrouble(text, retry_after(answer.headers.get("Retry-After"), datetime.now(UTC)))

@@ -96,6 +96,14 @@ def test_what_cannot_heal_is_asked_once(secops: RunningSecOps, kind: str, error:
     assert secops.control.stats().request_count == 1
 
 
+def test_a_redirect_accepts_nothing(secops: RunningSecOps) -> None:
+    """A POST that is redirected arrives as a GET; a page that answers it with 200 has taken no log."""
+    secops.control.set_faults({"kind": "redirect"})
+    with pytest.raises(Misconfigured, match=r"answered 302, a redirect.*CHRONICLE_HOST"):
+        secops.client.import_logs(LOG_TYPE, body(log()))
+    assert secops.control.stats().request_count == 1
+
+
 @pytest.mark.parametrize("kind", ["rate_limited", "unavailable", "internal", "not_json", "reset"])
 def test_trouble_that_heals_is_waited_out_and_lasting_trouble_is_not(secops: RunningSecOps, kind: str) -> None:
     """Two refusals are retried within the call; more are left to Pub/Sub."""

@@ -97,6 +97,8 @@ def _refusal(rule: Rule) -> Answer:
             return error(429, "RESOURCE_EXHAUSTED", "Burst limit exceeded. Try again in five minutes.", headers)
         case "not_json":
             return Answer(502, b"<html>Bad gateway</html>", {"Content-Type": "text/html"})
+        case "redirect":
+            return Answer(302, headers={"Location": "/healthz"})
     return error(*_ERRORS[rule.kind])
 
 

@@ -17,6 +17,7 @@ Kind = Literal[
     "forbidden",
     "not_found",
     "bad_request",
+    "redirect",
     "lost_answer",
     "late_answer",
     "reset",
@@ -28,7 +29,8 @@ class Rule(BaseModel):
     """One thing that goes wrong: after so many requests, so many times (None: always).
 
     lost_answer and late_answer accept the request; then the connection breaks, or the answer takes `seconds`. slow
-    takes `seconds` and then accepts; reset breaks the connection and accepts nothing.
+    takes `seconds` and then accepts; reset breaks the connection and accepts nothing; redirect leads to a page that
+    answers every GET.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
