@@ -41,7 +41,7 @@ class _Block:
             yield _step(self.decoder)
 
 
-def decompress_blocks(chunks: Iterable[bytes], threads: Executor, ahead: int) -> Iterator[bytes]:
+def decompress_blocks(chunks: Iterable[bytes], threads: Executor, ahead: int) -> Generator[bytes, None, None]:
     """Yield what bzip2.decompress would, `ahead` blocks being decoded by threads before they are asked for."""
     return _Package(Marked(chunks), threads, ahead).unpacked()
 
@@ -54,7 +54,7 @@ class _Package:
         self._jobs: deque[Job] = deque()
         self._number = 0
 
-    def unpacked(self) -> Iterator[bytes]:
+    def unpacked(self) -> Generator[bytes, None, None]:
         byte = 0
         try:
             while header := self._marked.bytes_at(byte, HEADER_BYTES):

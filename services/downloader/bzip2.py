@@ -1,7 +1,7 @@
 """Decode bzip2 as it arrives: one stream or several, and never a cut one as if it were whole."""
 
 from bz2 import BZ2Decompressor
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 
 from shared.outcomes import Retryable
 
@@ -13,7 +13,7 @@ class CorruptPackageError(Retryable):
     """The package is cut, damaged or not bzip2; the source may heal it, so it is asked for again."""
 
 
-def decompress(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def decompress(chunks: Iterable[bytes]) -> Generator[bytes, None, None]:
     """Yield the decompressed bytes of a package; raise CorruptPackageError unless every stream reached its end.
 
     One BZ2Decompressor reads one stream: on a file of several it raises or, when all bytes come at once, silently

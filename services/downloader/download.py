@@ -5,8 +5,8 @@ commits; the other throws its own objects away and publishes the winner's manife
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Iterable
+from contextlib import AbstractContextManager, closing
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -22,6 +22,8 @@ from shared.virustotal.errors import NotAvailableYet, NotLicensed, PackageMissin
 
 # A 404 may still turn into a package for a while; after this it is taken for the source's last word.
 ABSENT_AFTER = AVAILABILITY + timedelta(hours=6)
+
+Unpack = Callable[[Iterable[bytes]], Generator[bytes, None, None]]
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +44,7 @@ class Downloader:
         source: Source,
         bucket: Bucket,
         publisher: Publisher,
-        unpack: Callable[[Iterable[bytes]], Iterator[bytes]],
+        unpack: Unpack,
         feeds: Iterable[Feed],
         now: Callable[[], datetime],
         deadline: timedelta,
@@ -94,8 +96,10 @@ class Downloader:
         with (
             self._source.package(feed.path, minute) as package,
             taken_off_the_wire(package, self._deadline) as chunks,
+            # A landing that fails leaves the decoder in the middle; its process would live until a garbage collection.
+            closing(self._unpack(chunks)) as pieces,
         ):
-            return land(self._bucket, feed.name, minute, self._unpack(chunks))
+            return land(self._bucket, feed.name, minute, pieces)
 
     def _missing(self, request: MinuteRequested, landed: MinuteLanded | None) -> None:
         now = self._now()

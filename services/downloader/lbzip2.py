@@ -6,7 +6,7 @@ checks every block and every stream, but says nothing of what follows the last s
 
 import os
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from threading import Thread
 from typing import IO, TypeAlias
@@ -20,7 +20,7 @@ _END_SECONDS = 10.0
 _Process: TypeAlias = "subprocess.Popen[bytes]"
 
 
-def decompress_by(program: str, threads: int, chunks: Iterable[bytes]) -> Iterator[bytes]:
+def decompress_by(program: str, threads: int, chunks: Iterable[bytes]) -> Generator[bytes, None, None]:
     """Yield what bzip2.decompress would; `program` is the path of lbzip2."""
     with _running([program, "-d", "-c", "-n", str(threads)], chunks) as (process, output, feeder):
         while piece := os.read(output.fileno(), STEP_BYTES):

@@ -1,7 +1,7 @@
 """Unpack packages with as many processors as there are, by lbzip2 where it is installed and by libbz2 elsewhere."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from services.downloader.blocks import decompress_blocks
@@ -27,7 +27,7 @@ class Unpacker:
         self._threads = ThreadPoolExecutor(count, "bzip2") if count > 1 and not lbzip2 else None
         self._ahead = count + _AHEAD
 
-    def __call__(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    def __call__(self, chunks: Iterable[bytes]) -> Generator[bytes, None, None]:
         """Yield a package's bytes; raise CorruptPackageError unless it is whole."""
         if self._lbzip2:
             return decompress_by(self._lbzip2, self._processors, chunks)

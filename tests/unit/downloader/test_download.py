@@ -1,7 +1,7 @@
 """What becomes of a requested minute."""
 
 import gzip
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
@@ -10,13 +10,14 @@ from threading import Barrier, Thread
 import pytest
 
 from services.downloader.bzip2 import CorruptPackageError, decompress
-from services.downloader.download import Downloader
+from services.downloader.download import Downloader, Unpack
 from services.downloader.landing import ChangedShapeError
 from services.downloader.unpack import Unpacker
 from shared.feeds.definition import known_feeds
 from shared.memory import MemoryBucket, MemoryPublisher
 from shared.messages import MinuteAbsent, MinuteLanded, MinuteRequested, landing_event
 from shared.outcomes import Poison, Retryable
+from shared.ports import Writer
 from shared.virustotal.errors import KeyRefused, NotAvailableYet, NotLicensed, RequestRefused, SourceTrouble
 from tests.doubles import NOON, Body, Clock, Source, feed_lines, package_of
 
@@ -31,9 +32,10 @@ class House:
         self,
         source: Source | None = None,
         deadline: timedelta = timedelta(seconds=60),
-        unpack: Callable[[Iterable[bytes]], Iterator[bytes]] = decompress,
+        unpack: Unpack = decompress,
+        bucket: MemoryBucket | None = None,
     ) -> None:
-        self.bucket = MemoryBucket()
+        self.bucket = bucket or MemoryBucket()
         self.publisher = MemoryPublisher()
         self.source = source or Source()
         self.clock = Clock()
@@ -269,6 +271,34 @@ def test_force_without_a_landing_is_an_ordinary_download(house: House) -> None:
     """Nothing has landed, so there is nothing to compare with."""
     house.ask(force=True)
     assert house.events() == [house.manifest()]
+
+
+class BucketWithoutRejects(MemoryBucket):
+    """A bucket that cannot begin an object of rejects."""
+
+    @contextmanager
+    def writing(self, name: str, content_type: str) -> Iterator[Writer]:
+        """Stream a new object, unless it is for rejects."""
+        if ".rejects." in name:
+            raise Retryable("the bucket is gone")
+        with super().writing(name, content_type) as writer:
+            yield writer
+
+
+def test_a_landing_that_fails_ends_the_decoder() -> None:
+    """It has ended when the failure comes out, and not when its traceback is forgotten: it may be a process."""
+    left = []
+
+    def unpack(chunks: Iterable[bytes]) -> Generator[bytes, None, None]:
+        del chunks
+        try:
+            yield from (b"bad\n", b"and more\n")
+        finally:
+            left.append("the decoder")
+
+    with pytest.raises(Retryable, match="the bucket is gone") as failure:
+        House(unpack=unpack, bucket=BucketWithoutRejects()).ask()
+    assert left, failure
 
 
 def test_a_download_that_takes_too_long_stops_before_the_ack_deadline() -> None:
