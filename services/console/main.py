@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from infra.local.machine import PUBSUB_VARIABLE, PubSub
-from services.console.operate import dead_app, gaps, status
+from services.console.operate import State, dead_app, gaps, status
 from services.console.secops import secops_app
 from shared.minutes import parse_minute
 from shared.outcomes import MeshError
@@ -26,12 +26,6 @@ app.command()(status)
 app.command()(gaps)
 app.add_typer(dead_app, name="dead")
 app.add_typer(secops_app, name="secops")
-
-State = Annotated[
-    Path | None,
-    typer.Option("--state", help="State folder of a local mesh; by default the one that `up` uses, else the cloud."),
-]
-
 
 LocalPubSub = Annotated[
     PubSub,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from services.console.mesh import point_at
 from shared.folder import FolderBucket
-from shared.messages import IOC_PAGES, IocPageLanded
+from shared.messages import IOC_PAGES, IocPageLanded, dead_letter_topic
 from shared.outcomes import MeshError, Misconfigured, Poison
 from shared.ports import Bucket, Outgoing
 from shared.push import REASON
@@ -50,7 +50,8 @@ class Hand:
         try:
             self.deliver(IocPageLanded.model_validate_json(message.body))
         except Poison as poison:
-            self._keep(f"{IOC_PAGES}-dead", Outgoing(message.body, {**message.attributes, REASON: poison.reason}))
+            dead = Outgoing(message.body, {**message.attributes, REASON: poison.reason})
+            self._keep(dead_letter_topic(IOC_PAGES), dead)
 
     def _keep(self, topic: str, message: Outgoing) -> None:
         content = {"reason": message.attributes.get(REASON), "message": json.loads(message.body)}

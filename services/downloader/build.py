@@ -9,10 +9,10 @@ from services.downloader.download import Downloader
 from services.downloader.settings import DownloaderSettings
 from services.downloader.unpack import Unpacker
 from shared.gcp.pubsub import PubSubPublisher
-from shared.gcp.secrets import SecretManagerKey, secret_version
 from shared.gcp.storage import StorageBucket, storage_client
 from shared.ports import Bucket, Publisher
-from shared.virustotal.client import FixedKey, Key, VirusTotal
+from shared.virustotal.client import VirusTotal
+from shared.virustotal.keys import find_key
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ def build(settings: DownloaderSettings, *, bucket: Bucket | None = None, publish
     """Connect to Google Cloud and VirusTotal; an edge that is given takes the place of the real one."""
     publisher = publisher or PubSubPublisher(settings.project)
     downloader = Downloader(
-        source=VirusTotal(api_url=settings.api_url, key=_key(settings)),
+        source=VirusTotal(api_url=settings.api_url, key=find_key(settings, settings.project)),
         bucket=bucket or StorageBucket(settings.bucket, storage_client(settings.project, settings.storage_emulator)),
         publisher=publisher,
         unpack=_unpacker(),
@@ -44,9 +44,3 @@ def _unpacker() -> Unpacker:
     lbzip2 = shutil.which("lbzip2")
     log.info("downloader.decoder: %s", lbzip2 or "libbz2, because lbzip2 is not installed")
     return Unpacker(lbzip2=lbzip2)
-
-
-def _key(settings: DownloaderSettings) -> Key:
-    if settings.api_key.get_secret_value():
-        return FixedKey(settings.api_key)
-    return SecretManagerKey(secret_version(settings.project, settings.api_key_secret, settings.api_key_secret_version))
