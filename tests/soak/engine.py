@@ -157,5 +157,5 @@ class Engine:
 
 def _finish(end: End) -> None:
     # What cannot be told that its bad day is over has died of another.
-    with suppress(requests.RequestException):
+    with suppress(requests.RequestException, OSError):
         end()

@@ -57,7 +57,7 @@ class Events:
         """Make an event happen; what cannot happen now, because its victim is down, does not count."""
         try:
             self._actions[event.what](event)
-        except (requests.RequestException, GoogleAPIError, MeshError) as error:
+        except (requests.RequestException, GoogleAPIError, MeshError, OSError) as error:
             self._engine.say(f"          did not happen: {type(error).__name__}")
 
     def _count(self, event: Event) -> None:

@@ -216,5 +216,5 @@ def _oddity(draw: random.Random, feed: str, minute: datetime, kind: str, age: ti
     if kind == "missing":
         if _SURELY_YOUNG < age < _SURELY_ABSENT:
             return None
-        return Oddity(feed, minute, kind, None if age >= _SURELY_ABSENT else 2)
+        return Oddity(feed, minute, kind, None if age >= _SURELY_ABSENT else 1)
     return Oddity(feed, minute, kind, draw.randint(1, 2) if kind in HEALING else None)

@@ -26,8 +26,13 @@ def fill_disk(pid: int) -> End:
 def make_read_only(folder: Path) -> End:
     """Let nobody write below a folder until the end is called; root is stopped by a mount, others by permissions."""
     if os.geteuid() == 0:
-        _mount("--bind", str(folder), str(folder))
-        _mount("-o", "remount,ro,bind", str(folder))
+        _run("mount", "--bind", str(folder), str(folder))
+        try:
+            _run("mount", "-o", "remount,ro,bind", str(folder))
+        except OSError:
+            # Busy: a file was being written through the new mount.
+            _run("umount", "--lazy", str(folder))
+            raise
         return lambda: _run("umount", "--lazy", str(folder))
     folders = [folder, *(path for path in folder.rglob("*") if path.is_dir())]
     for one in folders:
@@ -53,9 +58,7 @@ def pause(pid: int) -> End:
     return end
 
 
-def _mount(*options: str) -> None:
-    _run("mount", *options)
-
-
 def _run(*command: str) -> None:
-    subprocess.run(command, check=True, timeout=10, capture_output=True)  # noqa: S603 (our own words)
+    done = subprocess.run(command, check=False, timeout=10, capture_output=True, text=True)  # noqa: S603 (our own words)
+    if done.returncode:
+        raise OSError(f"{' '.join(command)}: {done.stderr.strip()}")
