@@ -144,8 +144,11 @@ class _Request:
         raise SourceTrouble(f"{self.what}: more than {_MOST_REDIRECTS} redirects")
 
     def _target(self, url: str, answer: requests.Response) -> str:
-        target = urljoin(url, answer.headers["Location"])
-        scheme = urlsplit(target).scheme
+        try:
+            target = urljoin(url, answer.headers["Location"])
+            scheme = urlsplit(target).scheme
+        except ValueError:
+            raise SourceTrouble(f"{self.what}: redirected to what is no address") from None
         if scheme != "https" and scheme != urlsplit(self.url).scheme:
             raise SourceTrouble(f"{self.what}: refused a redirect to {scheme or 'an unknown scheme'}://")
         return target
@@ -155,6 +158,9 @@ class _Request:
             answer = self.session.get(url, headers=headers, allow_redirects=False, stream=True, timeout=_TIMEOUT)
         except requests.RequestException as error:
             raise SourceTrouble(f"{self.what}: {type(error).__name__}: {_without_url(error)}") from None
+        except ValueError as error:
+            # requests reads a redirect's address even when it is not to follow it, and address or header may be spoilt.
+            raise SourceTrouble(f"{self.what}: {type(error).__name__} in an address or a redirect") from None
         try:
             raise_for_answer(answer, self.what)
         except BaseException:

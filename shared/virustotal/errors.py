@@ -75,11 +75,12 @@ def retry_after(header: str | None, now: datetime) -> float | None:
     """Return the seconds that a Retry-After header asks for, in either of its forms; None when it says nothing."""
     if not header:
         return None
-    if header.strip().isdigit():
+    # isdecimal alone would let other scripts' digits through, and isdigit superscripts.
+    if header.isascii() and header.strip().isdecimal():
         return float(header)
     try:
         moment = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(0.0, (moment - now).total_seconds())

@@ -72,6 +72,8 @@ def test_retry_after_is_carried() -> None:
         ("Sat, 21 Nov 2026 11:00:00 GMT", 0),
         ("soon", None),
         ("-3", None),
+        ("\u00b2", None),
+        ("Fri, 21 Nov 99999999999999999999 12:00:00 GMT", None),
         ("", None),
         (None, None),
     ],
