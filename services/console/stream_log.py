@@ -12,7 +12,7 @@ from datetime import datetime
 from shared.minutes import HORIZON
 from shared.ports import Bucket, Listed
 from shared.secops.delivery import Delivery, delivery_name, read_delivery
-from shared.secops.pages import NotAPage, PageHead, PageLog, PublishedStore, page_name, pages_folder
+from shared.secops.pages import NotAPage, Page, PageHead, PageLog, PublishedStore, page_name, pages_folder
 from shared.streams import known_streams
 
 # A poll every five minutes writes about two thousand pages in seven days; what lies further back is not looked at.
@@ -108,11 +108,7 @@ class StreamReader:
     def _uncounted(self, number: int) -> tuple[int, Delivery | None]:
         """Return the delivery of a page that nobody has begun; one without items is done without it."""
         if number not in self._counts:
-            try:
-                page = self._log.read(number)
-            except NotAPage:
-                # Its delivery will say so, in a dead letter.
-                page = None
+            page = self._page(number)
             if page is None:
                 return number, None
             self._counts[number] = len(page.items)
@@ -120,10 +116,17 @@ class StreamReader:
 
     def _head(self, number: int) -> PageHead | None:
         if number not in self._heads:
-            page = self._log.read(number)
+            page = self._page(number)
             # The first and the newest are asked for, which move on.
             self._heads = {**dict(list(self._heads.items())[-1:]), number: page.head if page else None}
         return self._heads[number]
+
+    def _page(self, number: int) -> Page | None:
+        try:
+            return self._log.read(number)
+        except NotAPage:
+            # Its delivery will say so, in a dead letter; all else about the log can be said without it.
+            return None
 
 
 class StreamReaders:

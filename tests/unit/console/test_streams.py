@@ -10,6 +10,7 @@ from services.console.status import MeshStatus
 from services.console.stream_log import MOST_PAGES, StreamReader
 from services.console.streams import StreamStatus, stream_status
 from shared.outcomes import Misconfigured
+from shared.ports import Stored
 from shared.secops.chunks import Limits
 from shared.secops.delivery import Delivery, delivery_name
 from shared.secops.errors import ImportRefused, SecOpsTrouble
@@ -168,6 +169,16 @@ def test_of_a_long_log_only_the_end_is_looked_at() -> None:
     fresh = StreamReader(world.bucket, "ioc_stream").read(world.now())
     assert fresh
     assert (len(fresh.pages), fresh.pages[0].sequence) == (MOST_PAGES, 11)
+
+
+def test_a_spoilt_page_hides_none_of_the_others(world: CountingWorld) -> None:
+    """It waits, and what it holds is not counted; the stream's status is not lost with it."""
+    newest = page_name("ioc_stream", 3)
+    world.bucket.objects[newest] = Stored(b"spoilt", world.bucket.objects[newest].generation)
+    status = world.status()
+    assert status.pages == {"delivered": 1, "waiting": 2}
+    assert (status.notifications, status.first_date) == (4, NOON - timedelta(minutes=5))
+    assert status.last_date is None
 
 
 def test_a_stream_that_never_had_a_page_has_no_status(world: CountingWorld) -> None:
