@@ -1,7 +1,7 @@
 """The coverage of a feed: one cell a minute, and the gaps among them."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -151,13 +151,16 @@ def read_coverages(mesh: Mesh, feeds: Sequence[Feed], now: datetime) -> list[Cov
         # Not row.items(): it copies every value deeply, which for 50,000 minutes takes longer than the query.
         cell = Cell(**{name: row[name] for name in _FACTS})
         known[row["feed"]][cell.minute] = cell
-    return [_coverage(feed, cells, mesh.plan(feed), begin) for feed, cells in known.items()]
+    return [coverage_of(feed, cells, mesh.plan(feed), now) for feed, cells in known.items()]
 
 
-def _coverage(feed: str, cells: dict[datetime, Cell], plan: Plan | None, begin: datetime) -> Coverage:
-    for minute in minutes_between(max(plan.first, begin), plan.watermark) if plan else ():
-        cells.setdefault(minute, Cell(minute))
-    return Coverage(feed, tuple(cells[minute] for minute in sorted(cells)), plan.watermark if plan else None)
+def coverage_of(feed: str, known: Mapping[datetime, Cell], plan: Plan | None, now: datetime) -> Coverage:
+    """Return a feed's coverage from what the ledger knows, and from what the planner has asked for that is due."""
+    # A planner whose clock was wrong for a moment has a watermark in the future.
+    last = min(plan.watermark, last_due(now)) if plan else None
+    asked = minutes_between(max(plan.first, oldest_served(now)), last) if plan and last else ()
+    cells = {**{minute: Cell(minute) for minute in asked}, **known}
+    return Coverage(feed, tuple(cells[minute] for minute in sorted(cells)), last)
 
 
 def describe(gap: Gap) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from google.cloud import bigquery
 from google.cloud.storage.client import Client
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from infra.local.endpoints import Endpoints, read_endpoints
 from shared.gcp.bigquery import bigquery_client
@@ -18,6 +18,7 @@ from shared.gcp.storage import StorageBucket, storage_client
 from shared.minutes import Minute
 from shared.outcomes import Misconfigured
 from shared.ports import Bucket, Publisher
+from shared.problems import problems
 from shared.settings import MeshSettings, read_settings
 
 DEFAULT_STATE = Path(".gti-mesh/up")
@@ -71,8 +72,15 @@ class Mesh:
 
     def plan(self, feed: str) -> Plan | None:
         """Return how far the planner got with a feed, or None when it never ran."""
-        stored = self.bucket.read(f"state/planner/{feed}.json")
-        return Plan.model_validate_json(stored.data) if stored else None
+        name = f"state/planner/{feed}.json"
+        stored = self.bucket.read(name)
+        try:
+            return Plan.model_validate_json(stored.data) if stored else None
+        except ValidationError as error:
+            raise Misconfigured(
+                f"{self.bucket.uri(name)} cannot be read ({problems(error)}); "
+                "delete it and the planner goes on from the ledger"
+            ) from None
 
 
 def find_mesh(state: Path | None) -> Mesh:

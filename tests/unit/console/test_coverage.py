@@ -6,11 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.console.coverage import Cell, Coverage
+from services.console.coverage import Cell, Coverage, coverage_of
 from services.console.dead import Death
 from services.console.feeds import feed_status
+from services.console.mesh import Mesh, Plan
 from services.console.status import MeshStatus
-from shared.minutes import ONE_MINUTE
+from shared.memory import MemoryBucket
+from shared.minutes import ONE_MINUTE, last_due
+from shared.outcomes import Misconfigured
+from shared.settings import MeshSettings
 from tests.doubles import NOON
 
 FIRST = NOON - timedelta(hours=6)
@@ -43,6 +47,31 @@ def at(number: int) -> datetime:
 def test_a_minute_is_in_trouble_only_when_it_should_be_further(cell: Cell, trouble: str | None) -> None:
     """What is on its way is no gap; what stands still is."""
     assert cell.trouble(NOON) == trouble
+
+
+def test_minutes_that_a_wrong_clock_has_asked_for_are_not_due_yet() -> None:
+    """A planner whose clock ran ahead for a moment leaves its watermark in the future, which no map of minutes has."""
+    due = last_due(NOON)
+    found = coverage_of(
+        "domains", {due: Cell(due, "merged", NOON)}, Plan(first=due - ONE_MINUTE, watermark=at(9999)), NOON
+    )
+    assert found == Coverage("domains", (Cell(due - ONE_MINUTE), Cell(due, "merged", NOON)), due)
+
+
+def test_what_the_planner_never_asked_for_is_no_cell() -> None:
+    """Without a planner's state only what the ledger knows is there."""
+    known = {FIRST: Cell(FIRST, "merged", NOON)}
+    assert coverage_of("domains", known, None, NOON) == Coverage("domains", tuple(known.values()), None)
+
+
+def test_a_planners_state_that_cannot_be_read_is_named_with_what_to_do() -> None:
+    """The command says it in a line, as the planner does."""
+    mesh = Mesh(MeshSettings(GCP_PROJECT="p", LANDING_BUCKET="landing"), None)
+    vars(mesh)["bucket"] = bucket = MemoryBucket()
+    assert mesh.plan("domains") is None
+    bucket.create("state/planner/domains.json", b"{}")
+    with pytest.raises(Misconfigured, match=r"state/planner/domains\.json cannot be read .*delete it"):
+        mesh.plan("domains")
 
 
 def test_neighbours_with_the_same_trouble_are_one_gap() -> None:
