@@ -1,5 +1,6 @@
 """The end of a soak: no more faults, and the mesh repairs itself by its own schedules and sweeps."""
 
+import sys
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -21,7 +22,7 @@ _MOST_ROUNDS = 12
 # So many rounds that change nothing: nothing more will come.
 _HOPELESS = 4
 _SHOWN = 3
-_QUIET_SECONDS = 3.0
+_QUIET_SECONDS = 2.0
 # A killed importer's lease ends after 150 s, a push that met it waits up to 10 s more.
 _BUSY_SECONDS = 400.0
 _PLANNED_SECONDS = 60.0
@@ -84,10 +85,13 @@ def plan_to(world: World, last: datetime) -> None:
 def _await_quiet(world: World) -> None:
     """Return when no push has been outstanding for a while, which where nobody counts them is a while without rows."""
     deadline, since, before = time.monotonic() + _BUSY_SECONDS, time.monotonic(), -1
+    fewest = sys.maxsize
     while time.monotonic() - since < _QUIET_SECONDS:
         if time.monotonic() > deadline:
-            raise NotQuietError(f"still busy after {_BUSY_SECONDS:.0f} s: {_outstanding(world)}")
+            raise NotQuietError(f"no less to do for {_BUSY_SECONDS:.0f} s: {_outstanding(world)}")
         now = sum(_outstanding(world).values())
+        if world.pubsub and now < fewest:
+            fewest, deadline = now, time.monotonic() + _BUSY_SECONDS
         if now != before or (world.pubsub and now):
             before, since = now, time.monotonic()
         time.sleep(_LOOK_SECONDS)

@@ -99,6 +99,11 @@ class Engine:
         for _, _, end in mine:
             _finish(end)
 
+    def release(self) -> None:
+        """End everything that goes on."""
+        for whom in {one[1] for one in self._ends}:
+            self.free(whom)
+
     def revive(self) -> None:
         """Start again what has died at a fault point, and what was down for long enough."""
         for whom in self.world.mesh.ended():
@@ -115,8 +120,7 @@ class Engine:
 
     def calm(self) -> None:
         """End everything that goes on, and have every part running."""
-        for whom in {one[1] for one in self._ends}:
-            self.free(whom)
+        self.release()
         for service in self.world.endpoints.services:
             self._disarm(service)
         deadline = time.monotonic() + 120

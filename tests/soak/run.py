@@ -55,7 +55,11 @@ def soak(options: Options, say: Callable[[str], None]) -> Outcome:
         plan_to(world, world.first)
         engine = Engine(world, say, short=options.short_leases)
         began = time.monotonic()
-        engine.play(_events(options, embedded=world.pubsub is not None), options.seconds)
+        try:
+            engine.play(_events(options, embedded=world.pubsub is not None), options.seconds)
+        finally:
+            # A mount that only root can end must not be what a soak leaves.
+            engine.release()
         played = time.monotonic() - began
         say(f"{played:6.1f} s  no more faults")
         rounds = settle(world, engine, say)
