@@ -23,7 +23,8 @@ class Reaper:
     def __init__(self, remove_at_end: Path) -> None:
         """Start the process; `remove_at_end` is deleted when the mesh was killed."""
         self._process = subprocess.Popen(  # noqa: S603 (our own module)
-            [sys.executable, "-m", "infra.local.reaper", str(remove_at_end)],
+            # -P: it runs where the caller stands, whose files must not be able to shadow a module.
+            [sys.executable, "-P", "-m", "infra.local.reaper", str(remove_at_end)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

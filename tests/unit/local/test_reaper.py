@@ -36,6 +36,20 @@ def test_group_that_is_gone_already_is_no_error() -> None:
     end_groups([gone.pid])
 
 
+def test_a_module_where_the_caller_stands_is_not_taken_for_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A project with a package of the same name can run a mesh too: what is left behind is ended all the same."""
+    (tmp_path / "infra").mkdir()
+    (tmp_path / "infra" / "__init__.py").write_text("raise ImportError('another infra')")
+    monkeypatch.chdir(tmp_path)
+    reaper = Reaper(tmp_path / "endpoints.json")
+    with subprocess.Popen(["sleep", "10"], start_new_session=True) as left:  # noqa: S607
+        reaper.started(left.pid)
+        reaper.close()
+        assert left.wait(timeout=5) == -15
+
+
 def test_part_that_dies_tells_its_last_lines(tmp_path: Path) -> None:
     """The error holds name, exit code and the end of the log, and no more."""
     log = tmp_path / "logs" / "part.log"
