@@ -4,13 +4,13 @@ None is acked before it is safe elsewhere.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from google.api_core.exceptions import DeadlineExceeded, GoogleAPICallError, NotFound
+from google.api_core.exceptions import DeadlineExceeded, GoogleAPICallError, NotFound, RetryError
 from google.cloud.pubsub_v1.subscriber.client import Client as SubscriberClient
 from google.pubsub_v1.types import ReceivedMessage
 
@@ -25,6 +25,7 @@ _TIMEOUT = 10.0
 # A pull from an empty subscription waits; after this long without a message there is none.
 _QUIET_SECONDS = 2.0
 _BATCH = 500
+_TOPICS = (FEED_MINUTES, MINUTES_LANDED, IOC_PAGES)
 _ADDED_BY_PUBSUB = "CloudPubSubDeadLetter"
 REDRIVEN = "redriven"
 HANDLED = "dead"
@@ -91,10 +92,9 @@ class Mailbox:
 
     def fill(self, enough: int | None = None) -> None:
         """Pull everything that is kept, or about as many letters of each topic as are enough."""
-        topics = (FEED_MINUTES, MINUTES_LANDED, IOC_PAGES)
         with ThreadPoolExecutor() as pool:
-            for letters in pool.map(lambda topic: self._pull_all(topic, enough), topics):
-                self.letters += letters
+            list(pool.map(lambda topic: self._pull_all(topic, enough), _TOPICS))
+        self.letters.sort(key=lambda letter: _TOPICS.index(letter.topic))
 
     def redrive(self, letter: DeadLetter) -> None:
         """Hand a letter back to the topic it came from, note it, and only then take it out."""
@@ -122,15 +122,13 @@ class Mailbox:
         self._client.acknowledge(subscription=letter.subscription, ack_ids=[letter.ack_id], timeout=_TIMEOUT)
         self.letters.remove(letter)
 
-    def _pull_all(self, topic: str, enough: int | None) -> list[DeadLetter]:
+    def _pull_all(self, topic: str, enough: int | None) -> None:
         path = self._client.subscription_path(self._mesh.settings.project, dead_letter_topic(topic))
-        letters: list[DeadLetter] = []
-        while enough is None or len(letters) < enough:
-            received = self._pull(path)
-            if not received:
-                break
-            letters += [_letter(topic, path, one) for one in received]
-        return letters
+        count = 0
+        while (enough is None or count < enough) and (received := self._pull(path)):
+            # At once, so that they are given back although the next pull, or another topic's, should fail.
+            self.letters += [_letter(topic, path, one) for one in received]
+            count += len(received)
 
     def _pull(self, path: str) -> list[ReceivedMessage]:
         try:
@@ -154,17 +152,19 @@ def _letter(topic: str, path: str, received: ReceivedMessage) -> DeadLetter:
 
 
 @contextmanager
-def mailbox(mesh: Mesh, enough: int | None = None) -> Iterator[Mailbox]:
+def mailbox(
+    mesh: Mesh, enough: int | None = None, *, subscriber: Callable[[], SubscriberClient] = SubscriberClient
+) -> Iterator[Mailbox]:
     """Hold the dead letters while the block runs."""
-    with SubscriberClient() as client:
+    with subscriber() as client:
         held = Mailbox(mesh, client)
         try:
-            held.fill(enough)
             try:
+                held.fill(enough)
                 yield held
             finally:
                 held.give_back()
-        except GoogleAPICallError as error:
+        except (GoogleAPICallError, RetryError) as error:
             raise Retryable(f"dead letters cannot be read: {error.message}") from None
 
 
