@@ -3,13 +3,25 @@
 from collections.abc import Callable
 from threading import Lock
 
-from google.api_core.exceptions import GoogleAPICallError, NotFound, PermissionDenied, RetryError
+from google.api_core import retry as retries
+from google.api_core.exceptions import (
+    GoogleAPICallError,
+    NotFound,
+    PermissionDenied,
+    ResourceExhausted,
+    RetryError,
+    ServiceUnavailable,
+)
 from google.cloud.secretmanager_v1 import SecretManagerServiceClient
 from pydantic import SecretStr
 
 from shared.outcomes import Misconfigured, Retryable
 
 TIMEOUT_SECONDS = 10.0
+# The client's own retry goes on for a minute; the push that waits for the key has less.
+RETRY_SECONDS = 30.0
+# What the client itself would try again.
+_TROUBLE = retries.if_exception_type(ResourceExhausted, ServiceUnavailable)
 
 
 def secret_version(project: str, secret: str, version: str) -> str:
@@ -23,10 +35,15 @@ class SecretManagerKey:
     """An API key in Secret Manager: read when first needed, and once more when the source refuses it."""
 
     def __init__(
-        self, resource: str, client: Callable[[], SecretManagerServiceClient] = SecretManagerServiceClient
+        self,
+        resource: str,
+        client: Callable[[], SecretManagerServiceClient] = SecretManagerServiceClient,
+        *,
+        retry_seconds: float = RETRY_SECONDS,
     ) -> None:
         self._resource = resource
         self._client = client
+        self._retry = retries.Retry(predicate=_TROUBLE, initial=0.5, timeout=retry_seconds)
         self._lock = Lock()
         self._key: SecretStr | None = None
 
@@ -46,7 +63,9 @@ class SecretManagerKey:
 
     def _fetch(self) -> SecretStr:
         try:
-            answer = self._client().access_secret_version(name=self._resource, timeout=TIMEOUT_SECONDS)
+            answer = self._client().access_secret_version(
+                name=self._resource, timeout=TIMEOUT_SECONDS, retry=self._retry
+            )
         except NotFound:
             raise Misconfigured(f"secret {self._resource} does not exist; check VT_API_KEY_SECRET") from None
         except PermissionDenied:

@@ -1,5 +1,6 @@
 """The key from Secret Manager: Google's real client against a double of its service."""
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -72,6 +73,18 @@ def test_the_key_is_read_once_and_stripped(
     assert key.read().get_secret_value() == "first-key"
     assert key.read().get_secret_value() == "first-key"
     assert service.calls == 1
+
+
+def test_trouble_is_tried_again_for_a_while(
+    service: SecretService, client: Callable[[], SecretManagerServiceClient]
+) -> None:
+    """No longer than the push that waits for the key can wait; Google's client alone would go on for a minute."""
+    service.payload = grpc.StatusCode.UNAVAILABLE
+    began = time.monotonic()
+    with pytest.raises(Retryable, match="could not be read"):
+        SecretManagerKey(RESOURCE, client, retry_seconds=1.5).read()
+    assert service.calls > 1
+    assert time.monotonic() - began < 10
 
 
 def test_a_rotated_key_is_found_after_a_refusal(
