@@ -47,7 +47,7 @@ class Planner:
     def plan(self, feed: str) -> Planned:
         """Publish what is due for a feed and then save how far it got."""
         now = self._now()
-        state, generation = self._store.read(feed)
+        state, generation = self._store.read(feed, now)
         new = state is None
         state = state or self._begin(feed, now)
         begin = max(state.watermark + ONE_MINUTE, oldest_served(now))

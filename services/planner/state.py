@@ -1,10 +1,11 @@
 """The planner's memory: one small object a feed, saved only after every publish has been taken."""
 
 from datetime import datetime, timedelta
+from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from shared.minutes import ONE_MINUTE, Minute
+from shared.minutes import ONE_MINUTE, Minute, format_minute
 from shared.outcomes import Misconfigured
 from shared.ports import Bucket
 from shared.problems import problems
@@ -12,6 +13,8 @@ from shared.problems import problems
 # How long a minute that was asked for is left alone before it is asked for again.
 _SHORTEST_SPACING = timedelta(minutes=10)
 _LONGEST_SPACING = timedelta(minutes=360)
+# More than any clock is wrong by.
+_A_DAY = timedelta(days=1)
 
 
 class Asked(BaseModel):
@@ -20,7 +23,7 @@ class Asked(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     minute: Minute
-    times: int
+    times: Annotated[int, Field(ge=1)]
     last: AwareDatetime
 
     def is_due(self, now: datetime) -> bool:
@@ -59,18 +62,26 @@ class StateStore:
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
 
-    def read(self, feed: str) -> tuple[PlanState | None, int]:
-        """Return a feed's state and its generation; None and 0 when there is none."""
+    def read(self, feed: str, now: datetime) -> tuple[PlanState | None, int]:
+        """Return a feed's state and its generation; None and 0 when there is none.
+
+        Raises Misconfigured for an object that is no state, or one that would have the planner wait for days.
+        """
         stored = self._bucket.read(_name(feed))
         if stored is None:
             return None, 0
         try:
-            return PlanState.model_validate_json(stored.data), stored.generation
+            state = PlanState.model_validate_json(stored.data)
         except ValidationError as error:
-            raise Misconfigured(
-                f"{self._bucket.uri(_name(feed))} cannot be read ({problems(error)}); "
-                "delete it and the planner goes on from the ledger"
-            ) from None
+            raise self._spoilt(feed, f"cannot be read ({problems(error)})") from None
+        if state.watermark - now > _A_DAY:
+            raise self._spoilt(feed, f"has its watermark at {format_minute(state.watermark)}, more than a day from now")
+        return state, stored.generation
+
+    def _spoilt(self, feed: str, how: str) -> Misconfigured:
+        return Misconfigured(
+            f"{self._bucket.uri(_name(feed))} {how}; delete it and the planner goes on from the ledger"
+        )
 
     def save(self, feed: str, state: PlanState, generation: int) -> bool:
         """Replace the state read at this generation; return False when another run was faster."""

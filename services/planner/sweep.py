@@ -114,7 +114,7 @@ class Sweeper:
     def sweep(self, feed: str) -> Swept:
         """Ask for what is missing and due to be asked for, then save what was asked."""
         now = self._now()
-        state, generation = self._store.read(feed)
+        state, generation = self._store.read(feed, now)
         if state is None:
             return Swept(0, 0, 0)
         known = self._ledger().states(feed, oldest_served(now), last_due(now))

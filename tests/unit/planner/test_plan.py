@@ -60,7 +60,7 @@ def test_plan_back_counts_minutes() -> None:
     assert house.tick() == 30
     newest = NOON - timedelta(minutes=61)
     assert house.minutes() == list(minutes_between(newest - timedelta(minutes=29), newest))
-    state, _ = house.store.read("domains")
+    state, _ = house.store.read("domains", house.clock())
     assert state == PlanState(first=newest - timedelta(minutes=29), watermark=newest)
 
 
@@ -118,7 +118,7 @@ def test_two_runs_at_once_repeat_and_never_skip() -> None:
     house = House()
     house.tick()
     house.clock.advance(minutes=3)
-    state, generation = house.store.read("domains")
+    state, generation = house.store.read("domains", house.clock())
     house.tick()
     assert state
     assert not house.store.save("domains", state, generation)
@@ -134,7 +134,7 @@ def test_a_lost_state_object_goes_on_from_the_ledger() -> None:
     house.ledger.record([LedgerRow("merged", NOON, "domains", first + timedelta(minutes=at)) for at in range(6)])
     house.bucket.delete(STATE)
     assert house.tick() == 4
-    state, _ = house.store.read("domains")
+    state, _ = house.store.read("domains", house.clock())
     assert state
     assert state.first == first
 
@@ -149,10 +149,20 @@ def test_a_clock_that_goes_back_publishes_nothing_and_keeps_the_watermark() -> N
     assert house.bucket.objects[STATE].data == before
 
 
-def test_a_state_object_that_cannot_be_read_says_what_to_do() -> None:
-    """The text names the object, the problem and the remedy."""
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        b'{"first": 5}',
+        b'{"first":"2026-11-21T10:00Z","watermark":"9999-12-31T23:59Z"}',
+        b'{"first":"2026-11-21T10:00Z","watermark":"2026-11-22T13:00Z"}',
+        b'{"first":"2026-11-21T10:00Z","watermark":"2026-11-21T10:00Z",'
+        b'"asked":[{"minute":"2026-11-21T10:00Z","times":0,"last":"2026-11-21T10:00Z"}]}',
+    ],
+)
+def test_a_state_object_that_cannot_be_right_says_what_to_do(spoilt: bytes) -> None:
+    """The text names the object, the problem and the remedy; a watermark days ahead would silence the feed for days."""
     house = House()
-    house.bucket.create(STATE, b'{"first": 5}')
+    house.bucket.create(STATE, spoilt)
     with pytest.raises(Misconfigured, match=r"gs://landing/state/planner/domains.json .* delete it"):
         house.tick()
 

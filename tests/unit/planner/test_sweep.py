@@ -141,7 +141,7 @@ def test_a_sweep_asks_for_what_is_missing_and_remembers() -> None:
     house.account(house.first, "merged")
     house.clock.advance(minutes=5)
     assert len(house.sweep()) == 9
-    state, _ = house.store.read("domains")
+    state, _ = house.store.read("domains", house.clock())
     assert state
     assert [entry.times for entry in state.asked] == [2] * 9
 
