@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-import requests
 from pydantic import TypeAdapter
 
+from infra.local.calling import call
 from infra.local.pubsub_server.faults import Rule
 
-_TIMEOUT = 10.0
 _BACKLOG = TypeAdapter(dict[str, "Waiting"])
 
 
@@ -34,6 +33,4 @@ class PubSubControl:
         return _BACKLOG.validate_json(self._call("GET", "backlog"))
 
     def _call(self, method: str, what: str, body: object = None) -> bytes:
-        answer = requests.request(method, f"{self._url}/control/{what}", json=body, timeout=_TIMEOUT)
-        answer.raise_for_status()
-        return answer.content
+        return call(method, f"{self._url}/control/{what}", json=body).content

@@ -10,7 +10,7 @@ from pathlib import Path
 import grpc
 
 from infra.local.pubsub_server import catalog, control, database, faults, leases, log, push, rpc, service
-from infra.local.virustotal.web import Server
+from infra.local.web import Server
 
 _ENDS = (signal.SIGTERM, signal.SIGINT)
 # Every pull that waits holds a thread.

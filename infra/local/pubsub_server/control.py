@@ -4,7 +4,7 @@ from pydantic import TypeAdapter
 
 from infra.local.pubsub_server.faults import Faults, Rule
 from infra.local.pubsub_server.log import Log
-from infra.local.virustotal.web import Answer, Request, Respond, dispatch, json_answer, route
+from infra.local.web import Answer, Request, Respond, checked, dispatch, json_answer, route
 
 _RULES = TypeAdapter(tuple[Rule, ...])
 
@@ -13,14 +13,11 @@ def control(faults: Faults, log: Log) -> Respond:
     """Return what answers on the control port."""
 
     def replace_faults(request: Request) -> Answer:
-        try:
-            faults.replace(_RULES.validate_json(request.body))
-        except ValueError as error:  # pydantic's ValidationError is one
-            return json_answer(400, {"error": str(error)})
+        faults.replace(_RULES.validate_json(request.body))
         return json_answer(200, {})
 
     routes = [
-        route("PUT", "/control/faults", replace_faults),
+        route("PUT", "/control/faults", checked(replace_faults)),
         route("GET", "/control/backlog", lambda _: json_answer(200, log.waiting())),
     ]
     return dispatch(routes, lambda asked: json_answer(404, {"error": f"there is no {asked.method} {asked.path}"}))

@@ -9,7 +9,7 @@ from threading import Event
 
 from infra.local.secops.api import SecOps, error
 from infra.local.secops.control import Control
-from infra.local.virustotal.web import Answer, Request, Respond, Server, dispatch, json_answer, route
+from infra.local.web import Answer, Request, Respond, Server, dispatch, json_answer, route
 
 log = logging.getLogger("infra.local.secops")
 

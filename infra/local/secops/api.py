@@ -9,7 +9,7 @@ from infra.local.secops.faults import FaultBook, Rule
 from infra.local.secops.journal import Journal
 from infra.local.secops.requests import BadImportError, read_import
 from infra.local.secops.store import Burst, Store
-from infra.local.virustotal.web import Answer, Request, Route, Wire, json_answer, route
+from infra.local.web import Answer, Request, Route, Wire, json_answer, route
 
 # What clients of the real service take for its default.
 LARGEST_REQUEST = 4_000_000

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 
 from pydantic import TypeAdapter
-from requests import Response, Session
+from requests import Response
 
+from infra.local.calling import call
 from infra.local.secops.store import Kept, Report
 
-_TIMEOUT = 30.0
 _KEPT = TypeAdapter(list[Kept])
 
 
@@ -42,10 +42,4 @@ class SecOpsControl:
         self._call("POST", "reset")
 
     def _call(self, method: str, path: str, *, json: object = None) -> Response:
-        with Session() as session:
-            # A proxy of the environment knows nothing of this machine's own ports.
-            session.trust_env = False
-            answer = session.request(method, f"{self._url}/control/{path}", json=json, timeout=_TIMEOUT)
-        if answer.status_code != 200:
-            raise ValueError(f"the simulator refused {method} {path}: {answer.text}")
-        return answer
+        return call(method, f"{self._url}/control/{path}", json=json)

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from infra.local.secops.api import LARGEST_REQUEST, SecOps
 from infra.local.secops.faults import Rule
-from infra.local.virustotal.web import Answer, Request, Route, json_answer, route
+from infra.local.web import Answer, Request, Route, checked, json_answer, route
 
 _RULES = TypeAdapter(list[Rule])
 
@@ -37,7 +37,7 @@ class Control:
             ("GET", "/control/logs/(?P<log_type>[A-Z0-9_]+)", self.read_logs),
             ("POST", "/control/reset", self.reset),
         ]
-        return [route(method, path, _checked(handle)) for method, path, handle in handlers]
+        return [route(method, path, checked(handle)) for method, path, handle in handlers]
 
     def write_faults(self, request: Request) -> Answer:
         """Put these rules in force instead of all others."""
@@ -67,13 +67,3 @@ class Control:
         """Come back to the state at the start."""
         self._secops.reset()
         return json_answer(200, {})
-
-
-def _checked(handle: Callable[..., Answer]) -> Callable[..., Answer]:
-    def respond(request: Request, **named: str) -> Answer:
-        try:
-            return handle(request, **named)
-        except ValueError as error:
-            return json_answer(400, {"error": str(error)})
-
-    return respond

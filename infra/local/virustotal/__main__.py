@@ -13,7 +13,7 @@ from infra.local.virustotal.download import Downloads
 from infra.local.virustotal.simulator import DEFAULT_KEY, Modes, Settings, Simulator
 from infra.local.virustotal.streams.api import ListsApi
 from infra.local.virustotal.streams.control import ListsControl
-from infra.local.virustotal.web import Answer, Request, Respond, Server, dispatch, json_answer, route
+from infra.local.web import Answer, Request, Respond, Server, dispatch, json_answer, route
 
 log = logging.getLogger("infra.local.virustotal")
 

@@ -10,7 +10,7 @@ from infra.local.virustotal.faults import Rule
 from infra.local.virustotal.feeds import find_feed, parse_package_name
 from infra.local.virustotal.simulator import Simulator
 from infra.local.virustotal.tickets import Ticket
-from infra.local.virustotal.web import Answer, Request, Route, route
+from infra.local.web import Answer, Request, Route, route
 
 _LAG = timedelta(minutes=60)
 _RETENTION = timedelta(days=7)

@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-import requests
+from requests import Response
 
+from infra.local.calling import call
 from infra.local.virustotal.faults import Rule
 from infra.local.virustotal.feeds import package_name
 from infra.local.virustotal.stats import StatsReport
-
-_TIMEOUT = 10.0
 
 Fault = Rule | Mapping[str, object]
 Moment = datetime | str
@@ -18,9 +17,8 @@ Moment = datetime | str
 class SimulatorControl:
     """Scripts a running simulator; feeds and minutes are as the API names them, minutes also as datetimes."""
 
-    def __init__(self, url: str, timeout: float = _TIMEOUT) -> None:
+    def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
-        self._timeout = timeout
 
     def set_faults(self, *faults: Fault) -> None:
         """Put these faults in force instead of all others."""
@@ -76,14 +74,8 @@ class SimulatorControl:
         """Bring faults, statistics, clock, keys, modes and packages back to the start."""
         self._call("POST", "reset")
 
-    def _call(self, method: str, path: str, *, json: object = None, data: bytes | None = None) -> requests.Response:
-        with requests.Session() as session:
-            # A proxy of the environment knows nothing of this machine's own ports.
-            session.trust_env = False
-            answer = session.request(method, f"{self._url}/control/{path}", json=json, data=data, timeout=self._timeout)
-        if answer.status_code != 200:
-            raise ValueError(f"the simulator refused {method} {path}: {answer.text}")
-        return answer
+    def _call(self, method: str, path: str, *, json: object = None, data: bytes | None = None) -> Response:
+        return call(method, f"{self._url}/control/{path}", json=json, data=data)
 
 
 def _written(fault: Fault) -> dict[str, object]:

@@ -10,7 +10,7 @@ from infra.local.virustotal.clock import ClockSetting
 from infra.local.virustotal.faults import Rule
 from infra.local.virustotal.feeds import find_feed, parse_package_name
 from infra.local.virustotal.simulator import Modes, Simulator
-from infra.local.virustotal.web import Answer, Request, Route, json_answer, route
+from infra.local.web import Answer, Request, Route, checked, json_answer, route
 
 _RULES = TypeAdapter(list[Rule])
 _PACKAGE = r"/(?P<feed>[^/]+)/(?P<minute>[^/]+)"
@@ -47,7 +47,7 @@ class Control:
             ("DELETE", f"/control/package{_PACKAGE}", self.take_package),
             ("GET", f"/control/truth{_PACKAGE}", self.read_truth),
         ]
-        return [route(method, pattern, _checked(handle)) for method, pattern, handle in handlers]
+        return [route(method, pattern, checked(handle)) for method, pattern, handle in handlers]
 
     def read_faults(self, _: Request) -> Answer:
         """Return the rules in force."""
@@ -139,13 +139,3 @@ def _decompressed(body: bytes) -> bytes:
 
 def _text(lines: bytes) -> Answer:
     return Answer(200, lines, {"Content-Type": "application/x-ndjson"})
-
-
-def _checked(handle: Callable[..., Answer]) -> Callable[..., Answer]:
-    def respond(request: Request, **named: str) -> Answer:
-        try:
-            return handle(request, **named)
-        except ValueError as error:  # pydantic's ValidationError is one
-            return json_answer(400, {"error": str(error)})
-
-    return respond

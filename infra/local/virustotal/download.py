@@ -5,7 +5,7 @@ import re
 from infra.local.virustotal import faults
 from infra.local.virustotal.simulator import Simulator
 from infra.local.virustotal.tickets import Ticket
-from infra.local.virustotal.web import Answer, Request, Route, Wire, route
+from infra.local.web import Answer, Request, Route, Wire, route
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
 

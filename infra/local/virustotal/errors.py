@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from infra.local.virustotal.web import Answer, json_answer
+from infra.local.web import Answer, json_answer
 
 
 def error(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> Answer:

@@ -10,7 +10,7 @@ import pytest
 from infra.local.virustotal.__main__ import responders
 from infra.local.virustotal.feeds import package_name
 from infra.local.virustotal.simulator import DEFAULT_KEY, Settings
-from infra.local.virustotal.web import Answer, Request
+from infra.local.web import Answer, Request
 
 NOW = datetime(2026, 11, 21, 15, 30, 20, tzinfo=UTC)
 MINUTE = "202611211410"

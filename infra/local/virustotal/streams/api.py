@@ -22,7 +22,7 @@ from infra.local.virustotal.streams.filters import (
     read_filter,
 )
 from infra.local.virustotal.streams.timeline import Timeline
-from infra.local.virustotal.web import Answer, Request, Route, route
+from infra.local.web import Answer, Request, Route, route
 
 _LARGEST, _DEFAULT = 40, 10
 

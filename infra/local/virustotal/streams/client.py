@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 
-from requests import Response, Session
+from requests import Response
 
-_TIMEOUT = 30.0
+from infra.local.calling import call
 
 
 class ListsControl:
@@ -45,10 +45,4 @@ class ListsControl:
         return query
 
     def _call(self, method: str, path: str, *, json: object = None) -> Response:
-        with Session() as session:
-            # A proxy of the environment knows nothing of this machine's own ports.
-            session.trust_env = False
-            answer = session.request(method, f"{self._url}/control/lists/{path}", json=json, timeout=_TIMEOUT)
-        if answer.status_code != 200:
-            raise ValueError(f"the simulator refused {method} {path}: {answer.text}")
-        return answer
+        return call(method, f"{self._url}/control/lists/{path}", json=json)

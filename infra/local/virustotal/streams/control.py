@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from infra.local.virustotal.streams.api import ListsApi
 from infra.local.virustotal.streams.faults import ListRule
-from infra.local.virustotal.web import Answer, Request, Route, json_answer, route
+from infra.local.web import Answer, Request, Route, checked, json_answer, route
 
 _RULES = TypeAdapter(list[ListRule])
 
@@ -46,7 +46,7 @@ class ListsControl:
             ("GET", "/control/lists/notifications", self.read_ids),
             ("GET", "/control/lists/requests", self.read_requests),
         ]
-        return [route(method, path, _checked(handle)) for method, path, handle in handlers]
+        return [route(method, path, checked(handle)) for method, path, handle in handlers]
 
     def write_faults(self, request: Request) -> Answer:
         """Put these rules in force instead of all others."""
@@ -74,13 +74,3 @@ class ListsControl:
         """Return how often each list was answered with which status, and the last query."""
         counts = [{"path": path, "status": status, "count": n} for (path, status), n in self._lists.requests.items()]
         return json_answer(200, {"requests": counts, "last_query": self._lists.last_query})
-
-
-def _checked(handle: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
-    def respond(request: Request) -> Answer:
-        try:
-            return handle(request)
-        except (KeyError, ValueError) as error:
-            return json_answer(400, {"error": str(error)})
-
-    return respond

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from infra.local.virustotal import errors
-from infra.local.virustotal.web import Answer
+from infra.local.web import Answer
 
 Count = Annotated[int, Field(ge=0)]
 

@@ -1,4 +1,4 @@
-"""A small HTTP server whose answers can also go wrong on the wire.
+"""A small HTTP server for simulators and control endpoints, whose answers can also go wrong on the wire.
 
 Answers are values, so routes stay pure; only this module touches sockets. A framework's server would hide
 what the faults need: a length that is not kept, a pause between bytes, a reset in mid-body.
@@ -69,6 +69,18 @@ def json_answer(status: int, value: object, headers: Mapping[str, str] | None = 
     """Return an answer that says a JSON value."""
     head = {"Content-Type": "application/json; charset=utf-8", **(headers or {})}
     return Answer(status, json.dumps(value).encode(), head)
+
+
+def checked(handle: Callable[..., Answer]) -> Callable[..., Answer]:
+    """Return a route's function that answers 400 where the other one does not understand what it was told."""
+
+    def respond(request: Request, **named: str) -> Answer:
+        try:
+            return handle(request, **named)
+        except (KeyError, ValueError) as error:  # pydantic's ValidationError is one
+            return json_answer(400, {"error": str(error)})
+
+    return respond
 
 
 def dispatch(routes: list[Route], fallback: Respond) -> Respond:
@@ -167,7 +179,7 @@ class _Connection(BaseHTTPRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
 
     def version_string(self) -> str:
-        return "virustotal-simulator"
+        return "gti-mesh-local"
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that http.server uses
         log.info("%s %s", self.address_string(), format % args)
