@@ -1,5 +1,6 @@
 """The `gti-mesh` command: translate arguments, call the work, and say in one line what went wrong."""
 
+import json
 import os
 import sys
 from datetime import UTC, datetime
@@ -9,10 +10,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from infra.local.machine import PUBSUB_VARIABLE, PubSub
-from services.console.operate import State, dead_app, gaps, status
+from infra.local.machine import PubSub
+from services.console.arguments import LocalPubSub, LocalState, State, feed_names, minute
+from services.console.operate import dead_app, gaps, status
 from services.console.secops import secops_app
-from shared.minutes import parse_minute
 from shared.outcomes import MeshError
 
 app = typer.Typer(
@@ -27,21 +28,6 @@ app.command()(gaps)
 app.add_typer(dead_app, name="dead")
 app.add_typer(secops_app, name="secops")
 
-LocalPubSub = Annotated[
-    PubSub,
-    typer.Option(
-        envvar=PUBSUB_VARIABLE,
-        help="The official emulator, the embedded server, or the emulator if it is installed.",
-    ),
-]
-
-
-def _minute(text: str) -> datetime:
-    try:
-        return parse_minute(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
 
 def _console() -> Console:
     return Console(highlight=False)
@@ -50,11 +36,15 @@ def _console() -> Console:
 @app.command()
 def demo(
     minutes: Annotated[int, typer.Option(min=1, max=1440, help="Feed minutes to bring in, per feed.")] = 30,
-    feeds: Annotated[str, typer.Option(help="Feeds, separated by commas.")] = "domains",
+    feeds: Annotated[str, typer.Option(callback=feed_names, help="Feeds, separated by commas.")] = "domains",
     lines: Annotated[int, typer.Option(min=0, max=100_000, help="Lines in each package.")] = 60,
     seed: Annotated[int, typer.Option(help="Seed of the simulated packages.")] = 7,
-    state: Annotated[Path, typer.Option(help="State folder; made empty first.")] = Path(".gti-mesh/demo"),
-    report: Annotated[Path | None, typer.Option(help="Write the accounts to this file as JSON.")] = None,
+    state: Annotated[Path, typer.Option(file_okay=False, help="State folder; made empty first.")] = Path(
+        ".gti-mesh/demo"
+    ),
+    report: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write the accounts to this file as JSON.")
+    ] = None,
     pubsub: LocalPubSub = PubSub.AUTO,
 ) -> None:
     """Run the whole mesh once on this machine, through a scripted bad day, and balance the accounts."""
@@ -68,7 +58,9 @@ def demo(
 
 @app.command()
 def up(
-    state: Annotated[Path, typer.Option(help="State folder; kept between runs.")] = Path(".gti-mesh/up"),
+    state: Annotated[Path, typer.Option(file_okay=False, help="State folder; kept between runs.")] = Path(
+        ".gti-mesh/up"
+    ),
     lines: Annotated[int, typer.Option(min=0, help="Lines in each simulated package.")] = 60,
     seed: Annotated[int, typer.Option(help="Seed of the simulated packages.")] = 7,
     pubsub: LocalPubSub = PubSub.AUTO,
@@ -103,7 +95,7 @@ def provision(
 def audit(
     since: Annotated[
         datetime | None,
-        typer.Option(parser=_minute, metavar="MINUTE", help="Only minutes since this one, 2026-11-21T14:10Z."),
+        typer.Option(parser=minute, metavar="MINUTE", help="Only minutes since this one, 2026-11-21T14:10Z."),
     ] = None,
     deep: Annotated[bool, typer.Option("--deep", help="Check newest versions too, which reads whole objects.")] = False,
     state: State = None,
@@ -122,22 +114,25 @@ def audit(
 
 
 @app.command()
-def plan(state: State = None) -> None:
-    """Have a local mesh's planner publish what is due now, as its schedule does every minute."""
+def plan(state: LocalState = None) -> None:
+    """Have a local mesh's planner publish what is due now, as its schedule does every minute.
+
+    In the cloud: gcloud scheduler jobs run plan.
+    """
     from services.console.mesh import find_local_mesh
     from services.console.trigger import trigger
 
-    typer.echo(trigger(find_local_mesh(state), "planner"))
+    typer.echo(json.dumps(trigger(find_local_mesh(state), "planner")))
 
 
 @app.command()
 def replay(
     feed: Annotated[str, typer.Argument(help="The feed, for example domains.")],
     first: Annotated[
-        datetime | None, typer.Argument(parser=_minute, metavar="FROM", help="First minute, 2026-11-21T14:10Z.")
+        datetime | None, typer.Argument(parser=minute, metavar="FROM", help="First minute, 2026-11-21T14:10Z.")
     ] = None,
     last: Annotated[
-        datetime | None, typer.Argument(parser=_minute, metavar="TO", help="Last minute, inclusive.")
+        datetime | None, typer.Argument(parser=minute, metavar="TO", help="Last minute, inclusive.")
     ] = None,
     gaps: Annotated[bool, typer.Option("--gaps", help="Instead of a range: every minute that `gaps` names.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Fetch minutes again that have landed.")] = False,
@@ -174,7 +169,14 @@ def main() -> None:
         # The boundary between code and people.
         if os.environ.get("GTI_MESH_DEBUG"):
             raise
-        _fail(f"unexpected {type(error).__name__}: {error} (GTI_MESH_DEBUG=1 shows the stack)")
+        _fail(_unforeseen(error))
+
+
+def _unforeseen(error: Exception) -> str:
+    # With a file name it is about a place that the caller has chosen; the network's errors have none.
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"cannot use {error.filename}: {error.strerror}"
+    return f"unexpected {type(error).__name__}: {error} (GTI_MESH_DEBUG=1 shows the stack)"
 
 
 def _fail(text: str) -> None:

@@ -93,7 +93,13 @@ def find_mesh(state: Path | None) -> Mesh:
         return local_mesh(endpoints)
     if state:
         raise Misconfigured(f"no mesh runs on {state}; start one with `gti-mesh up --state {state}`")
-    return Mesh(read_settings(MeshSettings), None)
+    try:
+        return Mesh(read_settings(MeshSettings), None)
+    except Misconfigured as error:
+        raise Misconfigured(
+            f"{error}; put them right for the mesh in the cloud, or start a local one with `gti-mesh up`"
+            f" (none runs on {DEFAULT_STATE}; --state names another folder)"
+        ) from None
 
 
 def local_mesh(endpoints: Endpoints, feeds: str | None = None) -> Mesh:

@@ -4,18 +4,18 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from services.console.arguments import State
 from shared.minutes import format_minute
 
-State = Annotated[
-    Path | None,
-    typer.Option("--state", help="State folder of a local mesh; by default the one that `up` uses, else the cloud."),
-]
+if TYPE_CHECKING:
+    from services.console.dead_letters import Choice
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Ids = Annotated[list[str] | None, typer.Argument(help="Ids of dead letters.")]
 Reason = Annotated[str | None, typer.Option("--reason", help="All whose reason holds this text.")]
@@ -92,7 +92,7 @@ def show_dead(id: Annotated[str, typer.Argument(help="Id of a dead letter.")], s
 @dead_app.command("redrive")
 def redrive_dead(ids: Ids = None, reason: Reason = None, everything: Everything = False, state: State = None) -> None:
     """Hand dead letters back to the topic they came from; one that fails again comes back with its count raised."""
-    count = sum(1 for _ in _handle(ids, reason, everything, state, "redrive"))
+    count = sum(1 for _ in _handle(_choice(ids, reason, everything), state, "redrive"))
     typer.echo(f"handed back {count} dead letters")
 
 
@@ -101,21 +101,26 @@ def discard_dead(
     ids: Ids = None, reason: Reason = None, everything: Everything = False, yes: Yes = False, state: State = None
 ) -> None:
     """Take dead letters out for good; a copy of each stays in the bucket under dead/."""
+    choice = _choice(ids, reason, everything)
     if not yes:
         typer.confirm("Discard them? A copy of each stays in the bucket.", abort=True)
-    count = sum(1 for _ in _handle(ids, reason, everything, state, "discard"))
+    count = sum(1 for _ in _handle(choice, state, "discard"))
     typer.echo(f"discarded {count} dead letters; copies are in the bucket under dead/")
 
 
-def _handle(
-    ids: list[str] | None, reason: str | None, everything: bool, state: Path | None, action: str
-) -> Iterator[str]:
-    from services.console.dead_letters import Choice, mailbox
-    from services.console.mesh import find_mesh
+def _choice(ids: list[str] | None, reason: str | None, everything: bool) -> "Choice":
+    from services.console.dead_letters import Choice
 
     choice = Choice(tuple(ids or ()), reason, everything)
     if choice == Choice():
         raise typer.BadParameter("name dead letters by id, by --reason TEXT, or say --all")
+    return choice
+
+
+def _handle(choice: "Choice", state: Path | None, action: str) -> Iterator[str]:
+    from services.console.dead_letters import mailbox
+    from services.console.mesh import find_mesh
+
     with mailbox(find_mesh(state)) as held:
         chosen = [letter for letter in held.letters if choice.wants(letter)]
         if unknown := sorted(set(choice.ids) - {letter.id for letter in chosen}):

@@ -60,9 +60,12 @@ def _logs(samples: Path | None) -> Iterator[bytes]:
 def _items(samples: Path | None) -> Iterator[JsonObject]:
     texts = samples.read_bytes().splitlines() if samples else _made_up()
     for number, text in enumerate(texts, 1):
-        item = read_json(text)
+        try:
+            item = read_json(text)
+        except ValueError:
+            item = None
         if not isinstance(item, dict):
-            raise Misconfigured(f"{samples}, line {number}: is no JSON object")
+            raise Misconfigured(f"{samples}, line {number}: is no JSON object: {text[:60]!r}")
         yield item
 
 

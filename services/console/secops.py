@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from services.console.operate import State
+from services.console.arguments import State
 
 secops_app = typer.Typer(help="IOC streams into Google SecOps.", no_args_is_help=True)
 
@@ -43,10 +43,14 @@ def replay(
 @secops_app.command("check-parser")
 def check_parser(
     parser: Annotated[
-        Path | None, typer.Option(help="Parser to check; by default the one that comes with the mesh.")
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Parser to check; by default the one that comes with the mesh."),
     ] = None,
     samples: Annotated[
-        Path | None, typer.Option(help="Logs, one JSON object a line; by default made-up notifications.")
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="Logs, one JSON object a line; by default made-up notifications."
+        ),
     ] = None,
 ) -> None:
     """Have the SecOps instance run a parser on sample logs, cleaned and verbatim, and show what it makes of them."""

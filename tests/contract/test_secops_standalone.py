@@ -98,6 +98,10 @@ def test_the_parser_is_run_on_cleaned_and_verbatim_samples(tmp_path: Path) -> No
     assert run("check-parser").output.count(": 1 event") == 18
     (tmp_path / "one.ndjson").write_text('{"id":"x","type":"domain"}\n')
     assert run("check-parser", "--samples", "one.ndjson").output.count(": 1 event") == 2
+    (tmp_path / "one.ndjson").write_text('{"id":"x"}\nsome text\n')
+    assert "one.ndjson, line 2: is no JSON object: b'some text'" in str(
+        run("check-parser", "--samples", "one.ndjson").exception
+    )
 
 
 @pytest.mark.usefixtures("lists")

@@ -115,11 +115,13 @@ def test_up_serves_the_other_commands(tmp_path: Path, up: tuple[Endpoints, "subp
         (["plan"], "no mesh runs on"),
         (["demo", "--feeds", "domian", "--minutes", "1"], "unknown feed 'domian'"),
         (["demo", "--minutes", "0"], "--minutes"),
-        (["provision"], "GCP_PROJECT: missing"),
+        (["demo", "--report", "a-file/report.json"], "cannot use a-file: File exists"),
+        (["provision"], "or start a local one with `gti-mesh up`"),
     ],
 )
 def test_a_mistake_is_one_clear_line(tmp_path: Path, arguments: list[str], reason: str) -> None:
     """The text names the value and the remedy, the exit code is not 0, and there is no stack trace."""
+    (tmp_path / "a-file").touch()
     done = run(*arguments, folder=tmp_path)
     assert done.returncode != 0
     assert reason in " ".join(done.stderr.split())

@@ -93,6 +93,7 @@ class Day:
 def run_demo(options: DemoOptions, console: Console) -> bool:
     """Run the demo and say whether everything balances."""
     began = time.monotonic()
+    _begin_report(options.report)
     day = Day.of(options.minutes, datetime.now(UTC))
     stack = local_stack(
         options.state,
@@ -176,8 +177,13 @@ def _tell(mesh: Mesh, outcome: Outcome, console: Console) -> None:
     show_sample(mesh, mesh.settings.feed_definitions()[0], console)
 
 
+def _begin_report(file: Path | None) -> None:
+    """Make room for the report: a wrong place shows at once, and no old report passes for that of a run that fails."""
+    if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"")
+
+
 def _write_report(file: Path | None, report: dict[str, object]) -> None:
-    if file is None:
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    if file:
+        file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
