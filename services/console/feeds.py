@@ -14,7 +14,7 @@ _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
 # The reference calls several missing packages in a row an error condition.
 _MOST_ABSENT_IN_A_ROW = 5
-# The share of lines above which a downloader refuses a package; a day near it deserves a look.
+# Half the share above which a package is refused (shared.rejecting); a day near it deserves a look.
 _MOST_REJECTED = 0.05
 
 

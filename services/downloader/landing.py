@@ -20,10 +20,8 @@ from shared.messages import MinuteLanded
 from shared.minutes import landing_name
 from shared.outcomes import Retryable
 from shared.ports import Bucket, Writer
+from shared.rejecting import rejects_allowed
 
-# More than this share of bad lines means that the source changed its shape, not that a few lines are bad.
-_MOST_REJECTED = 0.10
-_FEWEST_LINES = 20
 _PIECE_BYTES = 1024 * 1024
 
 
@@ -147,7 +145,7 @@ class _Landing:
 
 
 def _refuse_changed_shape(counts: _Counts) -> None:
-    if counts.lines >= _FEWEST_LINES and counts.rejected > _MOST_REJECTED * counts.lines:
+    if counts.rejected > rejects_allowed(counts.lines):
         raise ChangedShapeError(
             f"{counts.rejected} of {counts.lines} lines are bad: the source changed its shape, nothing landed"
         )

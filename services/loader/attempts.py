@@ -9,11 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.loader.rejects import bad_records_allowed, keep_rejects, read_landed
+from services.loader.rejects import keep_rejects, read_landed
 from shared.feeds.definition import Feed
 from shared.messages import MinuteLanded
 from shared.outcomes import Retryable
 from shared.ports import Bucket
+from shared.rejecting import rejects_allowed
 from shared.warehouse.staging import LinesKept, LoadEnd, LoadJob, Staging
 
 log = logging.getLogger(__name__)
@@ -55,9 +56,7 @@ class Attempts:
         attempt = 0
         while True:
             attempt += 1
-            job = LoadJob(
-                job_id(landed, attempt), feed, landed.uri, bad_records_allowed(landed.lines) if refusal else 0
-            )
+            job = LoadJob(job_id(landed, attempt), feed, landed.uri, rejects_allowed(landed.lines) if refusal else 0)
             begun = self._staging.begin(job)
             end = self._staging.end(job, seconds=(last_moment - self._now()).total_seconds())
             if end.state == "done":

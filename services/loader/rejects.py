@@ -15,15 +15,6 @@ from shared.ports import Bucket
 # At the beginning of every line that the downloader frames.
 _HEAD = re.compile(rb'\{"feed_minute":"[^"]*","feed_line":(\d+),')
 
-# As for the downloader: below 20 lines any may be bad, from there on a tenth; more means that the shape has changed.
-_FEWEST_LINES = 20
-_MOST_REJECTED = 0.1
-
-
-def bad_records_allowed(lines: int) -> int:
-    """Return how many lines of a package BigQuery may refuse while the others are loaded."""
-    return lines if lines < _FEWEST_LINES else int(lines * _MOST_REJECTED)
-
 
 def object_name(bucket: Bucket, uri: str) -> str:
     """Return the name in the bucket of an object's gs:// address."""
