@@ -113,10 +113,6 @@ def _load_seconds(case: Case) -> float:
     return Speeds.load_fixed_seconds + case.megabytes * Speeds.load_seconds_a_megabyte
 
 
-def _merging() -> float:
-    return _run("merger", Speeds.merge_fixed_seconds, DAYS * _MERGES)
-
-
 def _bucket(megabytes: float, days: float) -> float:
     kept = megabytes * 1e6 * MINUTES_A_DAY * days
     # Data and manifest are written; the manifest is looked for, read by the load and by the sweep.
@@ -129,10 +125,6 @@ def _history_storage(case: Case, widths: Widths) -> float:
     active = min(case.day, _ACTIVE_DAYS)
     old = case.day - active
     return daily * (active * prices.ACTIVE_BYTES_MONTH.dollars + old * prices.OLD_BYTES_MONTH.dollars)
-
-
-def _current_storage(case: Case, widths: Widths) -> float:
-    return case.load.current * widths.current * prices.ACTIVE_BYTES_MONTH.dollars
 
 
 @cache

@@ -27,13 +27,7 @@ _UNDATED = "a stored copy without a date"
 VCPU_SECOND = Price("Cloud Run, tier 1, processor", 0.000024, "vCPU-second", _RUN, _UNDATED)
 GIB_SECOND = Price("Cloud Run, tier 1, memory", 0.0000025, "GiB-second", _RUN, _UNDATED)
 REQUEST = Price("Cloud Run, requests", 0.40 / 1e6, "request", _RUN, _UNDATED)
-MESSAGE_BYTES = Price(
-    "Pub/Sub throughput, at least 1 KB a request",
-    40 / TIB,
-    "byte",
-    "https://cloud.google.com/pubsub/pricing",
-    "since June 2019",
-)
+MESSAGE_BYTES = Price("Pub/Sub throughput, at least 1 KB a request", 40 / TIB, "byte", _PUBSUB, "since June 2019")
 OBJECT_BYTES_MONTH = Price("Cloud Storage, standard, one region", 0.020 / GIB, "byte-month", _STORAGE, _UNDATED)
 CLASS_A = Price("Cloud Storage, writes (class A)", 0.005 / 1000, "operation", _STORAGE, _UNDATED)
 CLASS_B = Price("Cloud Storage, reads (class B)", 0.0004 / 1000, "operation", _STORAGE, _UNDATED)
