@@ -18,7 +18,10 @@ def read_json(data: bytes) -> object:
         except orjson.JSONDecodeError:
             # Escaped halves of a surrogate pair are JSON too, and strings taken out of malware have them.
             pass
-    value: object = json.loads(data)
+    try:
+        value: object = json.loads(data)
+    except RecursionError:
+        raise ValueError("nested too deeply to be read") from None
     return value
 
 

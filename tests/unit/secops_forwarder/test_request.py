@@ -122,6 +122,8 @@ def test_no_json_is_a_value_error() -> None:
     """As with the standard library."""
     with pytest.raises(ValueError, match="Expecting"):
         read_json(b"{")
+    with pytest.raises(ValueError, match="nested too deeply"):
+        read_json(b"[" * 100_000 + b"]" * 100_000)
 
 
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason="the real pages are not beside this checkout")
