@@ -1,5 +1,6 @@
 """Settings: read once at a service's start from the environment or `.env`, frozen, and logged with secrets masked."""
 
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, field_validator
@@ -81,3 +82,8 @@ def read_settings(kind: type[S]) -> S:
         return kind()
     except ValidationError as error:
         raise Misconfigured(f"wrong settings: {problems(error)}") from None
+    except UnicodeDecodeError as error:
+        # The environment is text whatever its bytes are, so it can only be the file.
+        raise Misconfigured(
+            f"{Path('.env').absolute()} is not UTF-8 text: {error.reason} at byte {error.start}"
+        ) from None

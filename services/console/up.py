@@ -41,7 +41,10 @@ _PASSED_ON = (
 
 def caller_settings(environment: Mapping[str, str] = os.environ, file: Path = Path(".env")) -> dict[str, str]:
     """Return the settings that a local mesh takes from the caller's environment or `.env`."""
-    given = {**dotenv_values(file), **environment}
+    try:
+        given = {**dotenv_values(file), **environment}
+    except UnicodeDecodeError as error:
+        raise Misconfigured(f"{file.absolute()} is not UTF-8 text: {error.reason} at byte {error.start}") from None
     settings = {name: value for name in _PASSED_ON if (value := given.get(name)) is not None}
     if settings.get("VT_API_URL") and not settings.get("VT_API_KEY"):
         raise Misconfigured("VT_API_URL is set and VT_API_KEY is not; set both, or neither to use the simulator")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from services.console.up import caller_settings
 from services.downloader.settings import DownloaderSettings
 from services.planner.settings import PlannerSettings
 from shared.outcomes import Misconfigured
@@ -30,6 +31,14 @@ def test_missing_settings_are_named() -> None:
     """Both settings without a default are named at once."""
     with pytest.raises(Misconfigured, match=r"GCP_PROJECT: missing; LANDING_BUCKET: missing"):
         read_settings(MeshSettings)
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    """A `.env` in another encoding than UTF-8 is a wrong setting, for services and for a local mesh."""
+    (tmp_path / ".env").write_bytes("GCP_PROJECT=p".encode("utf-16"))
+    for read in (lambda: read_settings(MeshSettings), lambda: caller_settings({})):
+        with pytest.raises(Misconfigured, match=r"\.env is not UTF-8 text: invalid start byte at byte 0"):
+            read()
 
 
 @pytest.mark.parametrize(
