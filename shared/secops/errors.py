@@ -54,5 +54,5 @@ def _message(answer: Response) -> str:
         error = None
     status, message = look_up(error, "status"), look_up(error, "message")
     if message is None:
-        return answer.text[:_SHOWN].strip().replace("\n", " ")
+        return answer.content[:_SHOWN].decode(errors="replace").strip().replace("\n", " ")
     return f"{status}: {message}"[:_SHOWN]

@@ -4,14 +4,17 @@ Codes and texts: docs.virustotal.com/reference/errors. An answer about ONE packa
 the source; 429, 5xx, 401 and the network are, and everything should slow down for them.
 """
 
+import json
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from requests import Response
+from requests import RequestException, Response
 
 from shared.outcomes import MeshError, Retryable
 
 _SHOWN = 300
+# An error of the API has some hundred bytes; whoever sends gigabytes is not listened to.
+_MOST_ERROR_BYTES = 64 * 1024
 
 
 class NotAvailableYet(MeshError):
@@ -64,11 +67,21 @@ def raise_for_answer(answer: Response, what: str) -> None:
 
 def _error(answer: Response) -> tuple[str, str]:
     # The edge answers HTML now and then, so a body need not be what the reference says.
+    body = _beginning(answer)
     try:
-        error = answer.json()["error"]
+        error = json.loads(body)["error"]
         return str(error["code"]), str(error["message"])[:_SHOWN]
-    except (ValueError, LookupError, TypeError):
-        return "without a JSON error", answer.text[:_SHOWN].strip().replace("\n", " ")
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return "without a JSON error", body.decode(errors="replace")[:_SHOWN].strip().replace("\n", " ")
+
+
+def _beginning(answer: Response) -> bytes:
+    try:
+        beginning: bytes = next(answer.iter_content(_MOST_ERROR_BYTES), b"")
+    except RequestException:
+        # The status says enough when the connection breaks behind it.
+        return b""
+    return beginning
 
 
 def retry_after(header: str | None, now: datetime) -> float | None:

@@ -1,8 +1,10 @@
 """What VirusTotal's answers mean."""
 
 from datetime import UTC, datetime
+from io import BytesIO
 
 import pytest
+import requests
 from requests import Response
 
 from shared.virustotal.errors import (
@@ -23,7 +25,7 @@ def answered(status: int, body: bytes, **headers: str) -> Response:
     """Return an answer with this status and body."""
     answer = Response()
     answer.status_code = status
-    answer._content = body
+    answer.raw = BytesIO(body)
     answer.headers.update(headers)
     return answer
 
@@ -54,6 +56,36 @@ def test_a_body_that_is_not_the_documented_one_is_survived(body: bytes) -> None:
     """The edge's HTML, an empty body and other JSON keep the status' meaning."""
     with pytest.raises(SourceTrouble):
         raise_for_answer(answered(429, body), "package")
+
+
+class _Endless:
+    """A body that never ends, or breaks off at once; counts what was asked of it."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.given = 0
+        self._error = error
+
+    def read(self, amount: int, **_: object) -> bytes:
+        """Return so many bytes."""
+        if self._error:
+            raise self._error
+        self.given += amount
+        return b"x" * amount
+
+    def close(self) -> None:
+        """Have nothing to close."""
+
+
+@pytest.mark.parametrize(
+    ("body", "most"), [(_Endless(), 64 * 1024), (_Endless(requests.exceptions.ChunkedEncodingError()), 0)]
+)
+def test_an_errors_body_takes_no_memory_and_makes_no_other_error(body: _Endless, most: int) -> None:
+    """However long a refusal is, its beginning is enough, and one that breaks off is still what its status says."""
+    answer = Response()
+    answer.status_code, answer.raw = 404, body
+    with pytest.raises(PackageMissing):
+        raise_for_answer(answer, "package")
+    assert body.given == most
 
 
 def test_retry_after_is_carried() -> None:
