@@ -73,8 +73,9 @@ class NotificationSource:
         self.on_ask(len(self.asked))
         if question.cursor in self.expired:
             raise RequestRefused("VirusTotal answered 400 BadRequestError: Invalid cursor")
-        found = sorted((place(item), item["id"], item) for item in self.items if self._fits(item, question.filter))
-        after = json.loads(question.cursor)[:2] if question.cursor else [0, ""]
+        begin, after = _begin_of(question.filter), _place_of(question.cursor)
+        fitting = [item for item in self.items if item["context_attributes"]["notification_date"] >= begin]
+        found = sorted((place(item), item["id"], item) for item in fitting)
         left = [item for where, _, item in found if list(where) > after]
         page = left[: question.limit]
         more = len(left) > len(page)
@@ -84,10 +85,23 @@ class NotificationSource:
         # As the real ones do, a cursor also says when it was issued: no two are equal.
         return json.dumps([*place(item), len(self.asked)])
 
-    def _fits(self, item: Item, text: str) -> bool:
-        begin = next(term for term in text.split() if term.startswith("date:")).removeprefix("date:").removesuffix("+")
-        moment = datetime.fromisoformat(begin).replace(tzinfo=UTC)
-        return bool(item["context_attributes"]["notification_date"] >= moment.timestamp())
+
+def _begin_of(text: str) -> float:
+    [term] = [term for term in text.split() if term.startswith("date:")] or [""]
+    try:
+        return datetime.fromisoformat(term.removeprefix("date:").removesuffix("+")).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        raise RequestRefused("VirusTotal answered 400 BadRequestError: Invalid filter") from None
+
+
+def _place_of(cursor: str | None) -> list[Any]:
+    if cursor is None:
+        return [0, ""]
+    try:
+        date, key, _ = json.loads(cursor)
+    except (ValueError, TypeError):
+        raise RequestRefused("VirusTotal answered 400 BadRequestError: Invalid cursor") from None
+    return [date, key]
 
 
 def place(item: Item) -> tuple[int, str]:

@@ -84,7 +84,12 @@ class PageLog:
         """Return a page, or None when the log has not come to it."""
         name = page_name(self._stream, sequence)
         stored = self._bucket.read(name)
-        return read_page(stored.data, self._bucket.uri(name)) if stored else None
+        if stored is None:
+            return None
+        page = read_page(stored.data, self._bucket.uri(name))
+        if (page.head.stream, page.head.sequence) != (self._stream, sequence):
+            raise NotAPage(f"{self._bucket.uri(name)} is page {page.head.sequence} of stream {page.head.stream!r}")
+        return page
 
     def append(self, head: PageHead, items: Iterable[bytes]) -> bool:
         """Create a page; return False when its place is taken."""

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.messages import IOC_PAGES
-from shared.outcomes import Retryable
+from shared.outcomes import Misconfigured, Retryable
 from shared.secops.chunks import Limits
 from shared.secops.pages import page_name
 from shared.virustotal.errors import RequestRefused, SourceTrouble
@@ -424,3 +424,14 @@ def test_the_published_messages_carry_stream_and_sequence(world: World) -> None:
     world.poll()
     [message] = world.pubsub.published[IOC_PAGES]
     assert message.attributes == {"stream": "ioc_stream", "sequence": "1"}
+
+
+def test_a_page_of_another_stream_is_refused_by_name() -> None:
+    """A log that somebody has put together by hand is not gone on from."""
+    world = World()
+    world.source.add(NOON)
+    world.poll()
+    stored = world.bucket.objects[page_name("ioc_stream", 1)]
+    world.bucket.create(page_name("ioc_stream", 2), stored.data)
+    with pytest.raises(Misconfigured, match=r"0000000002\.json is page 1 of stream 'ioc_stream'"):
+        world.poll()
