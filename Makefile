@@ -15,7 +15,7 @@ else
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check check-cloud format bench bench-merge bench-pubsub bench-secops load cost scale lock clean
+.PHONY: help demo up test check check-cloud format bench bench-merge bench-pubsub bench-secops load cost scale soak fuzz lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -69,6 +69,9 @@ soak: $(VENV)/.dev ## kill and wreck everything for 15 minutes, by a seeded plan
 
 load: $(VENV)/.dev ## load the local mesh as far as this machine goes, for ten minutes
 	@$(BIN)/python -m tests.bench.load $(ARGS)
+
+fuzz: $(VENV)/.dev ## give everything that comes from outside 100,000 bent and broken inputs
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 lock: ## compile the pins anew (needs uv); no index addresses are recorded
 	uv pip compile --quiet --universal --generate-hashes --no-header pyproject.toml -o requirements.lock

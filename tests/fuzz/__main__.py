@@ -1,0 +1,54 @@
+"""`python -m tests.fuzz`: 100,000 inputs for every target, each in a process of its own so that its memory shows."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from multiprocessing import get_context
+from pathlib import Path
+
+from tests.fuzz.target import Fuzzed
+from tests.fuzz.targets import TARGETS, fuzz_target
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Fuzz what the command line names; exit 1 when something had no outcome."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    parser.add_argument("--inputs", type=int, default=100_000, help="for each target (default: 100,000)")
+    parser.add_argument("--seed", type=int, default=1, help="other inputs by another seed (default: 1)")
+    parser.add_argument("--target", action="append", choices=sorted(TARGETS), help="only this one; may be repeated")
+    parser.add_argument("--workers", type=int, default=2, help="targets at once (default: 2)")
+    parser.add_argument("--report", type=Path, help="write the figures to this file as JSON")
+    options = parser.parse_args(arguments)
+    names = options.target or list(TARGETS)
+    failed, found = False, []
+    with ProcessPoolExecutor(options.workers, get_context("spawn"), max_tasks_per_child=1) as pool:
+        running = {name: pool.submit(fuzz_target, name, options.inputs, options.seed) for name in names}
+        for name, future in running.items():
+            if error := future.exception():
+                failed = True
+                _say("\n".join([f"{name}: {type(error).__name__}: {error}", *getattr(error, "__notes__", ())]))
+                continue
+            found.append(future.result())
+            _say(_told(found[-1]))
+    if options.report:
+        options.report.write_text(json.dumps([asdict(one) for one in found], indent=2) + "\n", encoding="utf-8")
+    return 1 if failed else 0
+
+
+def _told(found: Fuzzed) -> str:
+    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in found.outcomes.most_common())
+    return (
+        f"{found.target}: {found.inputs} inputs in {found.seconds:.0f} s, {found.gained_mib:.0f} MiB more; {outcomes}"
+    )
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,207 @@
+"""Pushes and their messages: never an ack of something not done."""
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from flask import Request
+from pydantic import TypeAdapter
+from werkzeug.test import EnvironBuilder
+
+from services.downloader.bzip2 import decompress
+from services.downloader.download import Downloader
+from services.loader.attempts import Attempts
+from services.loader.dead import DeadLetters
+from services.loader.load import Loader
+from shared.envelope import Delivery, read_message
+from shared.feeds.definition import find_feed
+from shared.memory import MemoryBucket, MemoryLedger, MemoryPublisher
+from shared.messages import (
+    FEED_MINUTES,
+    IOC_PAGES,
+    MINUTES_LANDED,
+    IocPageLanded,
+    MinuteLanded,
+    dead_letter_topic,
+    landing_event,
+    minute_requested,
+)
+from shared.minutes import manifest_name
+from shared.outcomes import Poison
+from shared.push import answer_push
+from tests.doubles import NOON, Body, Clock, feed_lines, package_of
+from tests.fuzz.bent import bent_json
+from tests.fuzz.target import Target
+from tests.landed import domain, land
+from tests.staging import MemoryStaging
+from tests.streams import World
+
+MINUTE = NOON - timedelta(hours=2)
+DOMAINS = find_feed("domains")
+_PACKAGE = package_of(feed_lines(2))
+_page_landed: TypeAdapter[IocPageLanded] = TypeAdapter(IocPageLanded)
+Json = dict[str, object]
+
+
+def envelope(data: bytes, **attributes: str) -> Json:
+    """Return a push as Pub/Sub sends it."""
+    return {
+        "message": {"data": base64.b64encode(data).decode(), "attributes": attributes, "messageId": "17"},
+        "subscription": "projects/p/subscriptions/s",
+        "deliveryAttempt": 3,
+    }
+
+
+def push(body: bytes, work: Callable[[Delivery], None], topic: str, publisher: MemoryPublisher) -> int:
+    """Push a body and return the status of the answer."""
+    environment = EnvironBuilder(method="POST", data=body, content_type="application/json").get_environ()
+    return answer_push(Request(environment), work, topic=topic, publisher=lambda: publisher)[1]
+
+
+def push_message(data: bytes, work: Callable[[Delivery], None], topic: str) -> tuple[int, MemoryPublisher]:
+    """Push a message and return the status, with whatever was published."""
+    publisher = MemoryPublisher()
+    return push(json.dumps(envelope(data)).encode(), work, topic, publisher), publisher
+
+
+def check_envelope(body: bytes) -> str:
+    """Hold the answer to what the work did: acked when done or given up with a reason, refused when it is no push."""
+    done: list[str] = []
+
+    def work(delivery: Delivery) -> None:
+        done.append(outcome := ("returned", "poison", "raised")[len(delivery.message.data) % 3])
+        if outcome == "poison":
+            raise Poison("never")
+        if outcome == "raised":
+            raise RuntimeError
+
+    publisher = MemoryPublisher()
+    status = push(body, work, FEED_MINUTES, publisher)
+    assert {204: ["returned", "poison"], 400: [], 500: ["raised"]}[status] == done or done[0] in ("returned", "poison")
+    assert (status == 400) == (not done)
+    assert (done == ["poison"]) == bool(publisher.published[dead_letter_topic(FEED_MINUTES)])
+    return done[0] if done else "no push"
+
+
+class _EveryMinute:
+    """A source that has a package for every minute."""
+
+    @contextmanager
+    def package(self, feed_path: str, minute: datetime) -> Iterator[Body]:
+        """Open a package."""
+        del feed_path, minute
+        yield Body(_PACKAGE, 1000)
+
+
+def check_request(data: bytes) -> str:
+    """An acked request has landed and is announced, or is a dead letter."""
+    bucket, publisher = MemoryBucket(), MemoryPublisher()
+    downloader = Downloader(
+        source=_EveryMinute(),
+        bucket=bucket,
+        publisher=publisher,
+        unpack=decompress,
+        feeds=[DOMAINS],
+        now=Clock(),
+        deadline=timedelta(seconds=60),
+    )
+    status, dead = push_message(
+        data, lambda delivery: downloader.handle(read_message(minute_requested, delivery)), FEED_MINUTES
+    )
+    assert status == 204, "nothing is wrong with the world, so nothing is worth another try"
+    if dead.published[dead_letter_topic(FEED_MINUTES)]:
+        assert not bucket.objects
+        return "dead letter"
+    [landed] = [MinuteLanded.model_validate_json(one.body) for one in publisher.published[MINUTES_LANDED]]
+    assert bucket.objects[manifest_name(landed.feed, landed.minute)].data == landed.body()
+    assert set(bucket.objects) == {manifest_name("domains", landed.minute), landed.uri.removeprefix("gs://landing/")}
+    return "landed"
+
+
+def _landed() -> tuple[MemoryBucket, MinuteLanded]:
+    bucket = MemoryBucket()
+    return bucket, land(bucket, DOMAINS, MINUTE, [domain("a.example"), domain("b.example")])
+
+
+_BUCKET, _LANDED = _landed()
+
+
+def check_landing(data: bytes) -> str:
+    """An acked landing is in staging and in the ledger, or is a dead letter; nothing but its own object is loaded."""
+    ledger, staging = MemoryLedger(), MemoryStaging(_BUCKET)
+    loader = Loader(
+        bucket=_BUCKET,
+        attempts=Attempts(staging=staging, bucket=_BUCKET, now=Clock(), deadline=timedelta(minutes=8)),
+        ledger=ledger,
+        feeds=[DOMAINS],
+        now=Clock(),
+    )
+    status, dead = push_message(
+        data, lambda delivery: loader.handle(read_message(landing_event, delivery)), MINUTES_LANDED
+    )
+    events = [row.event for row in ledger.rows]
+    assert not staging.rows or {row["feed_minute"] for _, row in staging.rows} == {MINUTE}
+    if status == 500:
+        assert "loaded" not in events
+        return "once more"
+    if dead.published[dead_letter_topic(MINUTES_LANDED)]:
+        assert "loaded" not in events
+        return "dead letter"
+    assert events[-1] in ("loaded", "merged", "absent")
+    return events[-1]
+
+
+def check_dead_letter(body: bytes) -> str:
+    """Whatever a dead letter holds, it is recorded; a dead letter must not die again."""
+    ledger = MemoryLedger()
+    letters = DeadLetters(ledger=ledger, now=Clock())
+    status = push(body, letters.record, FEED_MINUTES, MemoryPublisher())
+    assert (status, [row.event for row in ledger.rows]) in ((204, ["dead"]), (400, []))
+    return "recorded" if status == 204 else "no push"
+
+
+def _paged() -> tuple[MemoryBucket, IocPageLanded]:
+    world = World()
+    world.source.add(*(NOON - timedelta(seconds=seconds) for seconds in range(3)))
+    world.poll()
+    return world.bucket, world.messages()[0]
+
+
+_PAGES, _PAGE = _paged()
+
+
+def check_page(data: bytes) -> str:
+    """An acked page is at SecOps, item by item, or is a dead letter."""
+    world = World()
+    for name, stored in _PAGES.objects.items():
+        world.bucket.create(name, stored.data)
+    importer = world.importer()
+    status, dead = push_message(data, lambda delivery: importer.handle(read_message(_page_landed, delivery)), IOC_PAGES)
+    if dead.published[dead_letter_topic(IOC_PAGES)]:
+        assert not world.secops.bodies
+        return "dead letter"
+    assert (status == 204) == (sum(world.secops.ids().values()) == _PAGE.items)
+    return "delivered" if status == 204 else "once more"
+
+
+_REQUEST = {"feed": "domains", "minute": "2026-11-21T10:00:00Z", "reason": "sweep", "force": False}
+_ABSENT = {"event": "absent", "feed": "domains", "minute": "2026-11-21T10:00:00Z", "checked_at": "2026-11-21T11:00:00Z"}
+_DEAD = {
+    "feed": "domains",
+    "minute": "2026-11-21T10:00:00Z",
+    "reason": "why",
+    "CloudPubSubDeadLetterSourceSubscription": "downloader",
+    "CloudPubSubDeadLetterSourceDeliveryCount": "5",
+    "source_message_id": "4",
+}
+
+TARGETS = (
+    Target("push envelopes", bent_json(envelope(b"12", feed="domains")), check_envelope),
+    Target("minute requests", bent_json(_REQUEST), check_request),
+    Target("landings", bent_json(json.loads(_LANDED.body())), check_landing),
+    Target("absences", bent_json(_ABSENT), check_landing),
+    Target("dead letters", bent_json(envelope(json.dumps(_REQUEST).encode(), **_DEAD)), check_dead_letter),
+    Target("page messages", bent_json(json.loads(_PAGE.body())), check_page),
+)
