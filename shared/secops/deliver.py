@@ -5,6 +5,7 @@ posted again, with the same bytes. So delivery is at least once, and never twice
 """
 
 import logging
+import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Protocol
@@ -56,7 +57,7 @@ class Importer:
     def handle(self, message: IocPageLanded) -> None:
         """Deliver what is left of a page; raise Poison or Retryable as the outcomes demand."""
         stream = self._stream(message.stream)
-        name = self._name(message.uri)
+        name = self._name(message)
         page = self._page(name, message)
         with Lease(self._bucket, delivery_name(name), len(page.items), self._now) as lease:
             if lease.delivery.finished:
@@ -70,11 +71,12 @@ class Importer:
             raise Poison(f"stream {name!r} is not switched on here; STREAMS has: {', '.join(self._streams) or 'none'}")
         return self._streams[name]
 
-    def _name(self, uri: str) -> str:
-        name = uri.removeprefix(self._bucket.uri(""))
-        if name == uri or not name.startswith("streams/"):
-            raise Poison(f"{uri} is no page in bucket {self._bucket.name!r}")
-        return name
+    def _name(self, message: IocPageLanded) -> str:
+        """Return the name of a page's object; an address that names anything else leads nowhere."""
+        folder = re.escape(self._bucket.uri(f"streams/{message.stream}/"))
+        if not re.fullmatch(rf"{folder}(pages|oversize)/[0-9-]+\.json", message.uri, re.ASCII):
+            raise Poison(f"{message.uri} is no page of {message.stream!r} in bucket {self._bucket.name!r}")
+        return message.uri.removeprefix(self._bucket.uri(""))
 
     def _page(self, name: str, message: IocPageLanded) -> Page:
         stored = self._bucket.read(name)

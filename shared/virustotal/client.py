@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from io import BytesIO
 from typing import Protocol
 from urllib.parse import urljoin, urlsplit
 
@@ -26,6 +27,8 @@ RETRY_SECONDS = 30.0
 _TIMEOUT = (10.0, 60.0)
 _MOST_REDIRECTS = 5
 _MOST_REDIRECT_BYTES = 64 * 1024
+# A page of a list has at most 40 objects of some hundred kilobytes.
+_MOST_ANSWER_BYTES = 64 * 1024 * 1024
 _HEADERS = {
     "User-Agent": "gti-mesh",
     # Asked of every integration by the GTI dev kit.
@@ -85,9 +88,14 @@ class VirusTotal:
             package.close()
 
     def read(self, path: str, what: str) -> bytes:
-        """Return the whole body of a small answer; raises what package() raises."""
+        """Return the whole body of a small answer; raises what package() raises, and SourceTrouble for a large one."""
+        body = BytesIO()
         with closing(self._open(path, what)) as answer:
-            return b"".join(answer.chunks())
+            for chunk in answer.chunks():
+                body.write(chunk)
+                if body.tell() > _MOST_ANSWER_BYTES:
+                    raise SourceTrouble(f"{what}: the answer has more than {_MOST_ANSWER_BYTES} bytes")
+        return body.getvalue()
 
     def _open(self, path: str, what: str) -> Package:
         ask = partial(self._get, self._session(), path, what)

@@ -250,8 +250,11 @@ def test_a_changed_limit_between_two_deliveries_repeats_nothing() -> None:
     ("change", "reason"),
     [
         ({"stream": "nonsense"}, "stream 'nonsense' is not switched on here; STREAMS has: ioc_stream"),
-        ({"uri": "gs://elsewhere/streams/x.json"}, "is no page in bucket 'landing'"),
-        ({"uri": "gs://landing/state/planner/domains.json"}, "is no page in bucket"),
+        ({"uri": "gs://elsewhere/streams/ioc_stream/pages/0000000001.json"}, "is no page of 'ioc_stream' in bucket"),
+        ({"uri": "gs://landing/state/planner/domains.json"}, "is no page of"),
+        ({"uri": "gs://landing/streams/ioc_stream/pages/../../../state/planner/domains.json"}, "is no page of"),
+        ({"uri": "gs://landing/streams/vulnerabilities/pages/0000000001.json"}, "is no page of"),
+        ({"uri": "gs://landing/streams/ioc_stream/pages/0000000001.delivery.json"}, "is no page of"),
         ({"uri": "gs://landing/streams/ioc_stream/pages/0000000009.json"}, "is not there"),
     ],
 )
