@@ -1,10 +1,12 @@
 """What only the embedded Pub/Sub does: where the official emulator differs from the real service, and faults."""
 
 import json
+import sqlite3
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from socket import SHUT_RDWR
+from socket import SHUT_RDWR, socket
 from threading import Event
 
 import pytest
@@ -219,6 +221,23 @@ def test_a_killed_server_has_lost_nothing(tmp_path: Path) -> None:
         assert sorted(after.collect(subscription, 400), key=int) == [str(number) for number in range(100, 500)]
         after.publish(topic, "and on")
         assert after.texts(subscription) == ["and on"]
+
+
+def test_a_delivery_that_cannot_go_on_ends_the_server(tmp_path: Path) -> None:
+    """A thread that ended alone would leave its subscription without deliveries, and nobody would know."""
+    part, ports = start("embedded", tmp_path)
+    with serving(part, tmp_path, ports) as server:
+        server.subscribe(server.topic(), push_config=PushConfig(push_endpoint="http://127.0.0.1:1/"))
+        with closing(sqlite3.connect(tmp_path / "pubsub" / "backlog.sqlite")) as file, file:
+            file.execute("DROP TABLE deliveries")
+        wait_until(lambda: not is_listened_to(ports[1]), 10, "the end of the server")
+    assert "no such table: deliveries" in (tmp_path / "pubsub.log").read_text(encoding="utf-8")
+
+
+def is_listened_to(port: int) -> bool:
+    """Say whether a server has a port of this machine."""
+    with socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_a_publish_whose_answer_is_dropped_counts(server: PubSub, control: PubSubControl) -> None:

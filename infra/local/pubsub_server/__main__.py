@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 import signal
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,6 +25,8 @@ def main() -> None:
     """Serve until told to stop."""
     options = _options()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    # A thread that ended alone would leave its subscription without deliveries, and nobody would know.
+    threading.excepthook = _end
     # Before any thread begins, so that none of them is interrupted.
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
     file, rules = database.Database(options.state), faults.Faults()
@@ -41,6 +44,11 @@ def main() -> None:
     file.close()
     # Python would wait for the threads of pulls that wait themselves.
     os._exit(0)
+
+
+def _end(failed: threading.ExceptHookArgs) -> None:
+    threading.__excepthook__(failed)
+    os._exit(1)
 
 
 def _options() -> argparse.Namespace:

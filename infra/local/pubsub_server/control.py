@@ -6,14 +6,12 @@ from infra.local.pubsub_server.faults import Faults, Rule
 from infra.local.pubsub_server.log import Log
 from infra.local.web import Answer, Request, Respond, checked, dispatch, json_answer, route
 
-_RULES = TypeAdapter(tuple[Rule, ...])
-
 
 def control(faults: Faults, log: Log) -> Respond:
     """Return what answers on the control port."""
 
     def replace_faults(request: Request) -> Answer:
-        faults.replace(_RULES.validate_json(request.body))
+        faults.replace(TypeAdapter(tuple[Rule, ...]).validate_json(request.body))
         return json_answer(200, {})
 
     routes = [
