@@ -85,11 +85,15 @@ class Gap:
 
 @dataclass(frozen=True)
 class Coverage:
-    """Every minute of a feed that should be there, oldest first, as far back as the source keeps packages."""
+    """Every minute of a feed that should be there, oldest first, as far back as the source keeps packages.
+
+    `first` is the first minute that the planner asked for; a replay may have brought older ones.
+    """
 
     feed: str
     cells: tuple[Cell, ...]
     last_due: datetime | None
+    first: datetime | None = None
 
     def since(self, moment: datetime) -> Iterator[Cell]:
         """Yield the cells from a moment on."""
@@ -160,7 +164,7 @@ def coverage_of(feed: str, known: Mapping[datetime, Cell], plan: Plan | None, no
     last = min(plan.watermark, last_due(now)) if plan else None
     asked = minutes_between(max(plan.first, oldest_served(now)), last) if plan and last else ()
     cells = {**{minute: Cell(minute) for minute in asked}, **known}
-    return Coverage(feed, tuple(cells[minute] for minute in sorted(cells)), last)
+    return Coverage(feed, tuple(cells[minute] for minute in sorted(cells)), last, plan.first if plan else None)
 
 
 def describe(gap: Gap) -> str:

@@ -26,6 +26,7 @@ class FeedStatus:
     last_due: datetime | None
     last_merged: datetime | None
     freshness_minutes: int | None
+    stale: bool
     states_24h: Mapping[str, int]
     states_7d: Mapping[str, int]
     gaps: Sequence[Gap]
@@ -42,8 +43,9 @@ class FeedStatus:
 
     def conditions(self) -> Iterator[str]:
         """Yield what is wrong with the feed as a whole."""
-        if self.freshness_minutes is not None and self.freshness_minutes > _STALE_AFTER / timedelta(minutes=1):
-            yield f"{self.feed} is stale: the newest merged minute is {self.freshness_minutes} minutes old"
+        if self.stale:
+            newest = f"the newest merged minute is {self.freshness_minutes} minutes old"
+            yield f"{self.feed} is stale: {newest if self.last_merged else 'no minute has been merged'}"
         if self.absent_in_a_row > _MOST_ABSENT_IN_A_ROW:
             yield f"{self.feed}: the source had no package for {self.absent_in_a_row} minutes in a row"
         if self.rejected_24h > _MOST_REJECTED * self.lines_24h:
@@ -65,6 +67,7 @@ def feed_status(coverage: Coverage, now: datetime) -> FeedStatus:
         last_due=coverage.last_due,
         last_merged=merged,
         freshness_minutes=int((now - merged) / timedelta(minutes=1)) if merged else None,
+        stale=_is_stale(merged, coverage.first, now),
         states_24h=dict(Counter(cell.state for cell in day)),
         states_7d=dict(Counter(cell.state for cell in coverage.cells)),
         gaps=tuple(coverage.gaps(now)),
@@ -73,6 +76,12 @@ def feed_status(coverage: Coverage, now: datetime) -> FeedStatus:
         lines_per_minute=round(sum(cell.lines or 0 for cell in hour) / len(hour), 1) if hour else 0.0,
         absent_in_a_row=coverage.longest_absence(),
     )
+
+
+def _is_stale(merged: datetime | None, first: datetime | None, now: datetime) -> bool:
+    # A replay of older minutes says nothing of those that the planner has only begun to ask for.
+    newest = max((minute for minute in (merged, first) if minute), default=now)
+    return now - newest > _STALE_AFTER
 
 
 def read_feeds(mesh: Mesh, now: datetime) -> list[FeedStatus]:

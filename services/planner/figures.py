@@ -29,7 +29,8 @@ def figures(state: PlanState, known: Sequence[MinuteState], *, missing: int, now
     first = max(state.first, oldest_served(now))
     asked_for = max(int((state.watermark - first) / ONE_MINUTE) + 1, 0)
     uncovered = missing + sum(minute.state == "dead" for minute in known)
-    newest = max((minute.minute for minute in known if minute.state == "merged"), default=state.first)
+    # With the first among them: a replay may have merged older ones, and they make the feed no older.
+    newest = max([state.first, *(minute.minute for minute in known if minute.state == "merged")])
     share = 1 - uncovered / asked_for if asked_for else 1.0
     return Figures(
         freshness_minutes=int((now - newest) / ONE_MINUTE),

@@ -55,7 +55,7 @@ def test_minutes_that_a_wrong_clock_has_asked_for_are_not_due_yet() -> None:
     found = coverage_of(
         "domains", {due: Cell(due, "merged", NOON)}, Plan(first=due - ONE_MINUTE, watermark=at(9999)), NOON
     )
-    assert found == Coverage("domains", (Cell(due - ONE_MINUTE), Cell(due, "merged", NOON)), due)
+    assert found == Coverage("domains", (Cell(due - ONE_MINUTE), Cell(due, "merged", NOON)), due, due - ONE_MINUTE)
 
 
 def test_what_the_planner_never_asked_for_is_no_cell() -> None:
@@ -131,6 +131,17 @@ def test_a_feed_that_has_only_begun_is_not_stale() -> None:
     status = feed_status(Coverage("domains", (), None), NOON)
     assert status.freshness_minutes is None
     assert list(status.problems()) == []
+
+
+def test_a_feed_with_older_minutes_replayed_is_stale_only_by_its_own() -> None:
+    """The clock starts at the planner's first minute, merged or not; before it nothing could be fresher."""
+    replayed = Cell(NOON - timedelta(hours=5), "merged", NOON)
+    for begun, stale in ((149, False), (151, True)):
+        first = NOON - timedelta(minutes=begun)
+        for cells in ((), (replayed,)):
+            conditions = list(feed_status(Coverage("domains", cells, NOON, first), NOON).conditions())
+            assert bool(conditions) == stale
+    assert conditions == ["domains is stale: the newest merged minute is 300 minutes old"]
 
 
 def test_a_dead_letter_that_is_no_gap_is_told_by_itself() -> None:

@@ -36,6 +36,11 @@ def test_a_feed_that_never_merged_is_as_old_as_its_first_minute() -> None:
     assert figures(STATE, [], missing=0, now=NOON).freshness_minutes == 160
 
 
+def test_a_replay_of_older_minutes_makes_a_feed_no_older() -> None:
+    """A feed that has only begun is not stale because minutes before its first were merged before its own."""
+    assert figures(STATE, known("merged", -90), missing=0, now=NOON).freshness_minutes == 160
+
+
 def test_coverage_is_the_share_of_minutes_neither_missing_nor_dead() -> None:
     """Of the 100 minutes that were asked for, 3 missing and 2 dead leave 95; an absent one is accounted for."""
     ledger = [*known("dead", 1, 2), *known("absent", 5)]
