@@ -1,12 +1,11 @@
 """The dead letters that still need a person, as the ledger tells them."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from services.console.dead_letters import HANDLED
+from services.console.dead_letters import HANDLED, PLAIN, handled_stem
 from services.console.mesh import Mesh
 from shared.dead_letters import ATTEMPTS_SPENT
 from shared.gcp.bigquery import bigquery_errors, run_query
@@ -17,7 +16,6 @@ KEPT = timedelta(days=31)
 
 # As shared.envelope words it.
 _UNREADABLE = "the message "
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def remedy(deaths: Sequence[Death]) -> str:
 
     An id comes with its message, from whoever published it; one that a shell could take for more is not repeated.
     """
-    if not all(_PLAIN.fullmatch(death.message_id) for death in deaths):
+    if not all(PLAIN.fullmatch(death.message_id) for death in deaths):
         return "gti-mesh dead list"
     return " ".join(("gti-mesh dead", deaths[0].action, *(death.message_id for death in deaths)))
 
@@ -67,7 +65,9 @@ def remedy(deaths: Sequence[Death]) -> str:
 def open_deaths(mesh: Mesh, now: datetime) -> list[Death]:
     """Return the dead letters that were neither handled nor overtaken by their minute's arrival, newest first."""
     handled = set(_handled(mesh))
-    return [death for death in read_deaths(mesh, now - KEPT) if death.open and death.message_id not in handled]
+    return [
+        death for death in read_deaths(mesh, now - KEPT) if death.open and handled_stem(death.message_id) not in handled
+    ]
 
 
 def read_deaths(mesh: Mesh, since: datetime) -> list[Death]:

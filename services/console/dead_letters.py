@@ -3,7 +3,9 @@
 None is acked before it is safe elsewhere.
 """
 
+import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -29,6 +31,8 @@ _TOPICS = (FEED_MINUTES, MINUTES_LANDED, IOC_PAGES)
 _ADDED_BY_PUBSUB = "CloudPubSubDeadLetter"
 REDRIVEN = "redriven"
 HANDLED = "dead"
+# Pub/Sub's own ids are numbers.
+PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,15 @@ class DeadLetter:
 
 def handled_name(topic: str, letter: str) -> str:
     """Return the object that says that a letter was redriven or discarded."""
-    return f"{HANDLED}/{dead_letter_topic(topic)}/{letter}.json"
+    return f"{HANDLED}/{dead_letter_topic(topic)}/{handled_stem(letter)}.json"
+
+
+def handled_stem(letter: str) -> str:
+    """Return what the object of a letter is called; an id that could lead elsewhere, or is too long, is not repeated.
+
+    An id is what a message says of itself, and anybody who may publish can have it say anything.
+    """
+    return letter if PLAIN.fullmatch(letter) else f"sha256-{hashlib.sha256(letter.encode()).hexdigest()}"
 
 
 class Mailbox:
