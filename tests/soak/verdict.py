@@ -63,6 +63,8 @@ def judge(world: World, most_twice: int) -> Verdict:
         _judge_feed(world, feed, verdict)
     _judge_stream(world, verdict)
     _audit(world, verdict)
+    if keys := world.source.stats().keys_at_download_port:
+        verdict.wrong.append(f"the API key came to the redirect's host {keys} times")
     return verdict
 
 

@@ -1,5 +1,6 @@
 """A package is taken off the wire as fast as it comes, in bounded memory."""
 
+import resource
 from collections.abc import Iterator
 from datetime import timedelta
 from threading import Event
@@ -85,3 +86,17 @@ def test_whoever_gives_up_stops_the_reading() -> None:
     with pytest.raises(KeyError), taken_off_the_wire(wire, MINUTE):
         raise KeyError
     assert wire.stopped.is_set()
+
+
+def test_a_full_disk_ends_the_download_and_nothing_else() -> None:
+    """What no longer fits is raised where the bytes are used, so that the minute is asked for again."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        with (
+            pytest.raises(OSError, match="File too large"),
+            taken_off_the_wire(Wire([bytes(100_000)] * 3), MINUTE, memory=1000) as out,
+        ):
+            assert not list(out)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
