@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import requests
 from google.api_core.exceptions import Forbidden, GoogleAPICallError, NotFound, PreconditionFailed, RetryError
 from google.auth.credentials import AnonymousCredentials
-from google.auth.exceptions import TransportError
+from google.auth.exceptions import GoogleAuthError
 from google.cloud.storage.client import Client
 from google.cloud.storage.retry import DEFAULT_RETRY
 
@@ -118,5 +118,5 @@ class StorageBucket:
             raise Misconfigured(f"{place}: bucket {self.name!r} is missing or not visible: {error.message}") from None
         except Forbidden as error:
             raise Misconfigured(f"{place}: this service account lacks a storage role: {error.message}") from None
-        except (GoogleAPICallError, RetryError, TransportError, requests.RequestException) as error:
+        except (GoogleAPICallError, RetryError, GoogleAuthError, requests.RequestException) as error:
             raise Retryable(f"{place}: Cloud Storage failed: {error}") from error

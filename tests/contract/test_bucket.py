@@ -6,6 +6,9 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from google.auth.credentials import Credentials
+from google.auth.exceptions import RefreshError
+from google.cloud.storage.client import Client
 
 from infra.local.endpoints import Endpoints
 from shared.folder import FolderBucket
@@ -144,6 +147,21 @@ def test_storage_that_does_not_answer_is_retryable_in_time() -> None:
     unreachable = StorageBucket("b", storage_client("p", "http://127.0.0.1:9"), retry_seconds=0.5)
     with pytest.raises(Retryable, match="Cloud Storage failed"):
         unreachable.read("a")
+
+
+class Revoked(Credentials):
+    """Credentials whose token nobody renews any more."""
+
+    def refresh(self, request: object) -> None:
+        """Fail as a deleted service account does."""
+        raise RefreshError("the account is gone")  # type: ignore[no-untyped-call]
+
+
+def test_credentials_that_are_refused_are_the_clouds_bad_state() -> None:
+    """One line, and no stack: as from BigQuery."""
+    client = Client(project="p", credentials=Revoked())  # type: ignore[no-untyped-call]
+    with pytest.raises(Retryable, match="Cloud Storage failed: the account is gone"):
+        StorageBucket("b", client).read("a")
 
 
 def test_a_folder_keeps_to_itself(tmp_path: Path) -> None:
