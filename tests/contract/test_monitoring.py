@@ -90,6 +90,7 @@ def test_the_newest_point_of_each_subscription_counts(service: MetricService, co
     [
         (grpc.StatusCode.PERMISSION_DENIED, Misconfigured, "roles/monitoring.viewer"),
         (grpc.StatusCode.INTERNAL, Retryable, "Cloud Monitoring"),
+        (grpc.StatusCode.UNAVAILABLE, Retryable, "Cloud Monitoring"),
     ],
 )
 def test_what_is_wrong_is_said(
@@ -98,4 +99,4 @@ def test_what_is_wrong_is_said(
     """A missing right names the role; anything else is the service's trouble."""
     service.status = status
     with pytest.raises(error, match=text):
-        read_subscriptions("p", connect)
+        read_subscriptions("p", connect, retry_seconds=0.5)
