@@ -34,7 +34,8 @@ class Engine:
 
     world: World
     say: Callable[[str], None]
-    short: bool = False
+    short_leases: bool = False
+    pace: float = 1.0
     kills: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     ready: dict[str, list[float]] = field(default_factory=dict)
@@ -66,7 +67,7 @@ class Engine:
         world.show_planners(due, moved=self.moved)
         now = time.monotonic()
         for number, (every, path, services) in enumerate(_SCHEDULES):
-            if now - self._called.get(number, 0.0) >= every:
+            if now - self._called.get(number, 0.0) >= every * self.pace:
                 self._called[number] = now
                 # Cloud Scheduler calls at least once; at times two instances have the same to do at the same moment.
                 twice = self._draw.random() < 0.3
@@ -130,7 +131,7 @@ class Engine:
 
     def _died(self, whom: str, down: float) -> None:
         self._down[whom] = time.monotonic() + down
-        if whom == "secops-import" and self.short:
+        if whom == "secops-import" and self.short_leases:
             # A dead importer's lease ends by itself after 150 s; who has less time lets the next one's clock run ahead.
             self.world.let_leases_end()
 

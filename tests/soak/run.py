@@ -22,6 +22,9 @@ from tests.soak.world import Size, build_world, soak_topology
 # After whose death a request may have been accepted and not recorded: one in every thread of the importer.
 _AMBIGUOUS = ("secops-import", "storage", "secops")
 
+# The short form's schedules are hurried; two cores that carry hundreds of minutes would do little but merge and sweep.
+_LONG_PACE = 3.0
+
 
 @dataclass(frozen=True)
 class Options:
@@ -53,7 +56,7 @@ def soak(options: Options, say: Callable[[str], None]) -> Outcome:
         world.spoil_source()
         # A feed begins where its planner first looks; what is before that was never promised.
         plan_to(world, world.first)
-        engine = Engine(world, say, short=options.short_leases)
+        engine = Engine(world, say, options.short_leases, 1.0 if options.kills is None else _LONG_PACE)
         began = time.monotonic()
         try:
             engine.play(_events(options, embedded=world.pubsub is not None), options.seconds)
