@@ -19,8 +19,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from tests.bench.bars import bars
 from tests.bench.packages import package_of
 from tests.bench.plot import draw
+from tests.bench.section import write_section
 from tests.bench.servers import Servers, serving
 
 _DOCS = Path(__file__).parents[2] / "docs"
@@ -65,12 +67,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         packages = options.packages or Path(folder)
         sizes = {size: package_of(size, packages) for size in (1, *options.sizes)}
         results = measure(sizes, options.rounds, Path(folder) / "buckets")
+    rounds = {size: options.rounds or _ROUNDS.get(size, 3) for size in options.sizes}
     report = {"machine": machine(), "load": os.getloadavg()[0], "results": results}
     print(table(results))  # noqa: T201
     if options.out:
         options.out.mkdir(exist_ok=True)
         (options.out / "performance.json").write_text(json.dumps(report, indent=1) + "\n")
         draw(results, options.out / "performance.png")
+        write_section(options.out / "performance.md", "measured", _page(results, rounds))
 
 
 def measure(sizes: Mapping[int, Path], rounds: int | None, root: Path) -> dict[str, dict[str, dict[str, float]]]:
@@ -163,6 +167,15 @@ def table(results: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
                 f"| {took['cpu'] / count / floor['cpu']:.2f} | {took['peak']:.0f} | {took['peak'] - took['idle']:.0f} |"
             )
     return "\n".join(rows)
+
+
+def _page(results: Mapping[str, Mapping[str, Mapping[str, float]]], rounds: Mapping[int, int]) -> Iterator[str]:
+    taken = ", ".join(f"{count} of {size} MB" for size, count in rounds.items())
+    yield f"{machine()}. Medians of interleaved rounds: {taken}."
+    yield ""
+    yield table(results)
+    yield ""
+    yield from bars(results)
 
 
 def machine() -> str:

@@ -27,6 +27,8 @@ from infra.local.parts import SimulatorOptions
 from infra.topology import read_topology
 from shared.feeds.definition import known_feeds
 from shared.minutes import format_minute, last_due
+from tests.bench.load_page import page
+from tests.bench.section import write_section
 from tests.bench.watching import every, memory, watching
 from tests.mesh.whole import Whole, provision_feeds
 
@@ -70,6 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found["audit"] = _gti_mesh(whole, "audit").splitlines()
     found["samples"] = [asdict(sample) for sample in samples]
     print(json.dumps({name: part for name, part in found.items() if name != "samples"}, indent=1))  # noqa: T201
+    if options.page:
+        write_section(options.page, "load", page(found))
     if options.out:
         options.out.write_text(json.dumps(found, indent=1) + "\n")
 
@@ -188,6 +192,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--lines", type=int, default=5, help="lines of a package (default: 5)")
     parser.add_argument("--publish", type=int, default=PUBLISHED, help="minutes to publish (0: skip)")
     parser.add_argument("--replay", type=int, default=1000, help="minutes to replay (0: skip)")
+    parser.add_argument("--page", type=Path, help="write the figures into this page's section `load`")
     parser.add_argument("--out", type=Path, help="write everything, samples too, as JSON")
     return parser.parse_args(arguments)
 
