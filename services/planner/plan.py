@@ -69,5 +69,6 @@ class Planner:
 
     def _save(self, feed: str, state: PlanState, generation: int) -> None:
         if not self._store.save(feed, state, generation):
-            # The other run published the same minutes; its watermark stands, and the messages are only repeated.
+            # Another plan published the same minutes, or a sweep kept the watermark for the next plan to begin at;
+            # either way messages are only repeated.
             log.warning("planner.overtaken: another run saved the state of %s first", feed)

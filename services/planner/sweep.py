@@ -29,6 +29,9 @@ _MERGE_OVERDUE = timedelta(minutes=75)
 # Before the source forgets a minute that it did not have, it is asked once more.
 _LAST_CHANCE = timedelta(hours=6)
 
+# A plan saves once a minute, so that the second try meets nobody.
+_MOST_SAVES = 5
+
 log = logging.getLogger(__name__)
 
 
@@ -123,10 +126,21 @@ class Sweeper:
         chosen = {minute for minute in missing.minutes() if minute not in asked or asked[minute].is_due(now)}
         swept = self._push(feed, missing, chosen)
         if chosen or asked:
-            self._store.save(feed, _remember(state, missing, chosen, now), generation)
+            self._save(feed, state, generation, lambda newest: _remember(newest, missing, chosen, now))
         found = figures(state, known, missing=len(missing.unknown) + len(missing.unmerged), now=now)
         log.info("planner.sweep: %s %s", feed, asdict(swept), extra={"figures": asdict(found)})
         return swept
+
+    def _save(
+        self, feed: str, state: PlanState | None, generation: int, remember: Callable[[PlanState], PlanState]
+    ) -> None:
+        """Save what was asked for beside what a plan has saved meanwhile: their schedules begin at the same second."""
+        for _ in range(_MOST_SAVES):
+            if state is None or self._store.save(feed, remember(state), generation):
+                return
+            state, generation = self._store.read(feed, self._now())
+        # The next sweep asks for the same minutes again; messages are only repeated.
+        log.warning("planner.sweep_overtaken: other runs saved the state of %s first", feed)
 
     def _push(self, feed: str, missing: Missing, chosen: set[datetime]) -> Swept:
         requests = [minute for minute in (*missing.unknown, *missing.once_more()) if minute in chosen]

@@ -1,6 +1,7 @@
 """The sweep finds what is missing and asks for it with growing patience."""
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -110,13 +111,21 @@ class House:
         self.store = StateStore(self.bucket)
         self.first = SETTLED - timedelta(minutes=9)
         self.store.save("domains", PlanState(first=self.first, watermark=SETTLED), 0)
+        self.meanwhile: Callable[[], None] = lambda: None
         self.sweeper = Sweeper(
-            store=self.store,
-            bucket=self.bucket,
-            publisher=self.publisher,
-            ledger=lambda: self.ledger,
-            now=self.clock,
+            store=self.store, bucket=self.bucket, publisher=self.publisher, ledger=self._look, now=self.clock
         )
+
+    def _look(self) -> MemoryLedger:
+        self.meanwhile()
+        return self.ledger
+
+    def plan_a_minute(self) -> None:
+        """Move the watermark on, as a plan does."""
+        state, generation = self.store.read("domains", self.clock())
+        assert state
+        planned = state.model_copy(update={"watermark": state.watermark + timedelta(minutes=1)})
+        assert self.store.save("domains", planned, generation)
 
     def sweep(self) -> list[datetime]:
         """Sweep and return the minutes that were asked for."""
@@ -144,6 +153,19 @@ def test_a_sweep_asks_for_what_is_missing_and_remembers() -> None:
     state, _ = house.store.read("domains", house.clock())
     assert state
     assert [entry.times for entry in state.asked] == [2] * 9
+
+
+def test_a_plan_at_the_same_moment_costs_the_sweep_no_memory() -> None:
+    """Both schedules begin at the same second; what was asked for is remembered beside the watermark that moved."""
+    house = House()
+    house.meanwhile = house.plan_a_minute
+    house.account(house.first, "dead", f"{ATTEMPTS_SPENT}: 100 deliveries to downloader")
+    assert len(house.sweep()) == 10
+    state, _ = house.store.read("domains", house.clock())
+    assert state
+    assert (len(state.asked), state.retried) == (10, (house.first,))
+    assert state.watermark == SETTLED + timedelta(minutes=1)
+    assert not house.sweep()
 
 
 @pytest.mark.parametrize(("days", "times"), [(2, 13), (7, 33)])
