@@ -4,19 +4,19 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from google.cloud.bigquery import Row
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from services.console.accounts import EVER
 from services.console.mesh import Mesh
 from shared.gcp.bigquery import bigquery_errors, run_query
 from shared.outcomes import MeshError
 from shared.warehouse.rendering import render
 
 _POLL_SECONDS = 1.0
-EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
