@@ -122,7 +122,7 @@ class Server(ThreadingHTTPServer):
         else:
             super().shutdown_request(request)
 
-    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - what socketserver hands over
         """Log a broken connection; a client that went away needs no traceback."""
         gone = isinstance(sys.exception(), OSError)
         log.info("connection from %s broke", client_address, exc_info=not gone)

@@ -17,7 +17,7 @@ _DUE = """
     ORDER BY available_at {0}, message {0} LIMIT ?"""
 # A lease that has passed to another delivery is no longer this one.
 _THIS = "WHERE subscription = ? AND message = ? AND attempts = ?"
-_LEASE = f"UPDATE deliveries SET available_at = ?, attempts = attempts + 1 {_THIS}"  # noqa: S608
+_LEASE = f"UPDATE deliveries SET available_at = ?, attempts = attempts + 1 {_THIS}"
 
 
 # A message in the hands of a subscriber for the n-th time: its id, and n.
@@ -80,12 +80,12 @@ class Leases:
                     self._move(run, one, lease, by + _backoff(one, lease[1]))
 
     def _move(self, run: Connection, one: Resource, lease: Lease, by: float) -> None:
-        run.execute(f"UPDATE deliveries SET available_at = ? {_THIS}", (self.log.clock() + by, one.id, *lease))  # noqa: S608
+        run.execute(f"UPDATE deliveries SET available_at = ? {_THIS}", (self.log.clock() + by, one.id, *lease))
         self.log.bells[one.id].notify()
 
     def held(self, one: Resource, ack_ids: Iterable[str]) -> set[str]:
         """Return those leases that still run."""
-        sql, now = f"SELECT 1 FROM deliveries {_THIS} AND available_at > ?", self.log.clock()  # noqa: S608
+        sql, now = f"SELECT 1 FROM deliveries {_THIS} AND available_at > ?", self.log.clock()
         with self.log.database.transaction() as run:
             pairs = ((ack_id, lease) for ack_id in ack_ids for lease in _leases(one, [ack_id]))
             return {ack_id for ack_id, lease in pairs if run.execute(sql, (one.id, *lease, now)).fetchone()}
@@ -103,7 +103,7 @@ class Leases:
         topic = self.log.catalog.get(policy.dead_letter_topic)
         if topic is None or attempt < policy.max_delivery_attempts:
             return False
-        if run.execute(f"SELECT 1 FROM deliveries {_THIS}", (one.id, *lease)).fetchone():  # noqa: S608
+        if run.execute(f"SELECT 1 FROM deliveries {_THIS}", (one.id, *lease)).fetchone():
             self.log.add(run, topic, _dead(_received(run, one, number, attempt).message, one, attempt))
             self.log.remove(run, one, number)
         return True

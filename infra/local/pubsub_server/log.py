@@ -61,7 +61,7 @@ class Log:
         if one.config.enable_message_ordering:
             self.bells[one.id].notify()
         if not self.catalog.kept_seconds(one.config.topic):
-            run.execute(f"DELETE FROM messages WHERE id = ? AND {_UNWANTED}", (number,))  # noqa: S608
+            run.execute(f"DELETE FROM messages WHERE id = ? AND {_UNWANTED}", (number,))
 
     def seek(self, one: Resource, moment: float) -> None:
         """Acknowledge what was published before a moment; bring back what is kept of the time since."""
@@ -80,7 +80,7 @@ class Log:
                 for one in self.catalog.of_topic(topic.name):
                     self._discard(run, one, topic, self.clock() - seconds(one.config.message_retention_duration))
                 before = self.clock() - (self.catalog.kept_seconds(topic.name) or _LONGEST)
-                sql = f"DELETE FROM messages WHERE topic = ? AND published_at < ? AND {_UNWANTED}"  # noqa: S608
+                sql = f"DELETE FROM messages WHERE topic = ? AND published_at < ? AND {_UNWANTED}"
                 run.execute(sql, (topic.id, before))
 
     def _discard(self, run: Connection, one: Resource, topic: Resource, before: float) -> None:
