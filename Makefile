@@ -18,7 +18,7 @@ endif
 .PHONY: help demo up test check check-cloud format bench bench-merge bench-pubsub bench-secops load cost scale soak fuzz lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: $(VENV)/.local ## run the whole mesh once through a scripted bad day, and balance the accounts
 	@$(BIN)/gti-mesh demo $(ARGS)
@@ -67,8 +67,8 @@ scale: $(VENV)/.dev ## limits by arithmetic, backfills by simulation; rewrites d
 soak: $(VENV)/.dev ## kill and wreck everything for 15 minutes, by a seeded plan; the accounts balance at the end
 	@$(BIN)/python -m tests.soak $(ARGS)
 
-load: $(VENV)/.dev ## load the local mesh as far as this machine goes, for ten minutes
-	@$(BIN)/python -m tests.bench.load $(ARGS)
+load: $(VENV)/.dev ## load the local mesh as far as this machine goes; rewrites its part of docs/performance.md
+	@$(BIN)/python -m tests.bench.load --page docs/performance.md $(ARGS)
 
 fuzz: $(VENV)/.dev ## give everything that comes from outside 100,000 bent and broken inputs
 	@$(BIN)/python -m tests.fuzz $(ARGS)
