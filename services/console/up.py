@@ -14,7 +14,8 @@ from infra.local.parts import SimulatorOptions
 from infra.topology import read_topology
 from services.console.mesh import local_mesh
 from services.console.provision import provision_mesh
-from shared.outcomes import Misconfigured
+from services.console.trigger import trigger
+from shared.outcomes import MeshError, Misconfigured
 
 # What of the caller's environment is meant for a mesh on this machine; its cloud project, for one, is not.
 _PASSED_ON = (
@@ -79,6 +80,14 @@ def local_stack(
     )
 
 
+def _plan_once(endpoints: Endpoints, console: Console) -> None:
+    # Before anybody can replay: minutes in the ledger and no planner's state mean a state lost, gone on from there.
+    try:
+        trigger(endpoints, "planner")
+    except MeshError as error:
+        console.print(f"  {error}; its schedule calls it again every minute")
+
+
 def run_up(state: Path, *, lines: int, seed: int, pubsub: PubSub, console: Console) -> None:
     """Run the mesh until Ctrl-C; raise MeshError when a part ends by itself."""
     settings = caller_settings()
@@ -93,6 +102,7 @@ def run_up(state: Path, *, lines: int, seed: int, pubsub: PubSub, console: Conso
     )
     console.print(f"starting the mesh in {state}")
     with stack as mesh:
+        _plan_once(mesh.endpoints, console)
         source = mesh.endpoints.virustotal or "https://www.virustotal.com/api/v3"
         console.print(f"running; packages come from {source}")
         console.print(f"status page: {mesh.endpoints.services['console']}")
