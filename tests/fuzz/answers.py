@@ -91,15 +91,15 @@ def check_list(body: bytes) -> str:
 class _Redirects(requests.adapters.BaseAdapter):
     """Answers everything with a redirect, and remembers who was given the key."""
 
-    def __init__(self, location: str) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._location = location
+        self.location = ""
         self.given: list[str] = []
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         if KEY in repr(request.headers) or KEY in str(request.url):
             self.given.append(str(request.url))
-        response = answer(302, {"Location": self._location}, b"")
+        response = answer(302, {"Location": self.location}, b"")
         response.request, response.url, response.raw = request, str(request.url), _NoBody()
         return response
 
@@ -117,18 +117,21 @@ class _NoBody:
     release_conn = close
 
 
+_ADAPTER = _Redirects()
+_SOURCE = VirusTotal(api_url=API, key=FixedKey(SecretStr(KEY)))
+_SESSION = _SOURCE._session()
+_SESSION.mount("https://", _ADAPTER)
+_SESSION.mount("http://", _ADAPTER)
+
+
 def check_redirect(location: str) -> str:
     """Wherever a redirect leads, the key stays with the API, and nothing but the source's trouble comes of it."""
-    adapter = _Redirects(location)
-    source = VirusTotal(api_url=API, key=FixedKey(SecretStr(KEY)))
-    session = source._session()
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, adapter)
+    _ADAPTER.location, _ADAPTER.given = location, []
     try:
-        source._with_key(_Request(session, f"{API}/feeds/domains/202611211000", "package", {}))
+        _SOURCE._with_key(_Request(_SESSION, f"{API}/feeds/domains/202611211000", "package", {}))
     except MeshError as error:
         assert KEY not in str(error)
-        assert adapter.given == [f"{API}/feeds/domains/202611211000"]
+        assert _ADAPTER.given == [f"{API}/feeds/domains/202611211000"]
         return "refused" if "refused" in str(error) else type(error).__name__
     raise AssertionError("a redirect for ever cannot end well")
 
