@@ -31,7 +31,7 @@ def test_nothing_is_lost_and_nothing_counts_twice_whatever_dies(tmp_path: Path) 
         seed=SEED,
         seconds=25.0,
         kills=None,
-        size=Size(minutes=8, notification_seconds=5),
+        size=Size(minutes=14, feeds=("domains", "files"), twins=False, notification_seconds=5),
         pubsub=PubSub.EMBEDDED,
         short_leases=True,
     )

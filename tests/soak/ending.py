@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from infra.local.virustotal.feeds import FEEDS
 from services.console.accounts import read_accounts
 from services.console.dead_letters import mailbox
 from services.console.stream_accounts import StreamAccounts, read_pages
@@ -66,7 +65,11 @@ def settle(world: World, engine: Engine, say: Callable[[str], None]) -> int:
 
 def unfinished(world: World) -> list[str]:
     """Return every account that is not balanced yet."""
-    feeds = [f"{feed} {text}" for feed in FEEDS for text in read_accounts(world.console, find_feed(feed)).mismatches()]
+    feeds = [
+        f"{feed} {text}"
+        for feed in world.size.feeds
+        for text in read_accounts(world.console, find_feed(feed)).mismatches()
+    ]
     pages = read_pages(world.console.bucket, STREAM)
     given_up = [f"page {page.sequence}: {page.delivery.reason}" for page in pages if page.delivery.dead]
     return feeds + given_up + list(StreamAccounts(pages).mismatches())
@@ -75,7 +78,7 @@ def unfinished(world: World) -> list[str]:
 def plan_to(world: World, last: datetime) -> None:
     """Have the planner come to a minute of every feed."""
     deadline = time.monotonic() + _PLANNED_SECONDS
-    while any((plan := world.console.plan(feed)) is None or plan.watermark < last for feed in FEEDS):
+    while any((plan := world.console.plan(feed)) is None or plan.watermark < last for feed in world.size.feeds):
         world.show_planners(last)
         world.call("planner")
         if time.monotonic() > deadline:

@@ -8,7 +8,6 @@ import requests
 from google.api_core.exceptions import GoogleAPIError
 
 from infra.local.pubsub_server.faults import Rule
-from infra.local.virustotal.feeds import FEEDS
 from shared.gcp.bigquery import run_query
 from shared.outcomes import MeshError
 from tests.soak import trouble
@@ -141,7 +140,7 @@ class Events:
         if "bigquery" not in self._world.mesh.pids:
             return
         console = self._world.console
-        tables = ["minutes"] if event.whom == "ledger" else [f"{feed}_staging" for feed in FEEDS]
+        tables = ["minutes"] if event.whom == "ledger" else [f"{feed}_staging" for feed in self._world.size.feeds]
         for table in tables:
             run_query(console.warehouse, f"DELETE FROM `{console.dataset}.{table}` WHERE TRUE")  # noqa: S608
         self._count(event)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from google.cloud.bigquery import Row
 
-from infra.local.virustotal.feeds import FEEDS
 from services.console.accounts import MinuteAccount, read_accounts
 from services.console.stream_accounts import StreamAccounts, read_pages
 from shared.feeds.definition import find_feed
@@ -59,7 +58,7 @@ class Verdict:
 def judge(world: World, most_twice: int) -> Verdict:
     """Compare everything with everything."""
     verdict = Verdict(most_twice=most_twice)
-    for feed in FEEDS:
+    for feed in world.size.feeds:
         _judge_feed(world, feed, verdict)
     _judge_stream(world, verdict)
     _audit(world, verdict)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import requests
@@ -39,14 +39,19 @@ _CALL_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Size:
-    """How much a soak has to carry: minutes of each feed, lines of each package, seconds between notifications."""
+    """How much a soak has to carry: minutes of each feed, lines of each package, seconds between notifications.
+
+    With twins there are two of every scheduled service.
+    """
 
     minutes: int
+    feeds: tuple[str, ...] = FEEDS
+    twins: bool = True
     lines: int = 5
     notification_seconds: int = 5
 
 
-def soak_topology() -> Topology:
+def soak_topology(*, twins: bool = True) -> Topology:
     """Return the declared topology, every service with fault points, and the scheduled ones twice."""
     data = read_topology("local").model_dump(exclude_none=True)
     # Nobody looks at the status page here.
@@ -54,7 +59,7 @@ def soak_topology() -> Topology:
     for service in data["services"].values():
         folder = Path(service["source"]).parent.name
         service["source"] = str(_SERVICES / f"{folder}.py")
-    for twin, name in TWINS.items():
+    for twin, name in TWINS.items() if twins else ():
         data["services"][twin] = data["services"][name]
     return Topology.model_validate(data)
 
@@ -132,7 +137,7 @@ class World:
     def oddities(self) -> list[Oddity]:
         """The packages with a fault of their own."""
         minutes = [self.first + number * ONE_MINUTE for number in range(self.size.minutes)]
-        return plan_oddities(self.seed, FEEDS, minutes, datetime.now(UTC))
+        return plan_oddities(self.seed, self.size.feeds, minutes, datetime.now(UTC))
 
     def spoil_source(self, *storm: Mapping[str, object]) -> None:
         """Put the packages' own faults in force, and a storm over all of them."""
@@ -164,23 +169,23 @@ class World:
 
     def call_beside(self, *services: str, path: str = "/") -> None:
         """Call services at once and wait for none of them."""
-        for service in services:
+        for service in filter(self.endpoints.services.__contains__, services):
             threading.Thread(target=self.call, args=(service, path), daemon=True).start()
 
 
-def _provision(endpoints: Endpoints) -> None:
-    provision_mesh(local_mesh(endpoints, ",".join(FEEDS)))
+def _provision(endpoints: Endpoints, feeds: str) -> None:
+    provision_mesh(local_mesh(endpoints, feeds))
 
 
 def build_world(folder: Path, *, seed: int, size: Size, pubsub: PubSub) -> World:
     """Return a world whose mesh has still to be entered; its minutes end an hour and a half before now."""
     points = folder / "points"
     points.mkdir(parents=True, exist_ok=True)
-    feeds = ",".join(FEEDS)
+    feeds = ",".join(size.feeds)
     first = last_due(datetime.now(UTC)) - _SPARE - size.minutes * ONE_MINUTE
     mesh = LocalMesh(
         state=folder / "state",
-        topology=soak_topology(),
+        topology=soak_topology(twins=size.twins),
         settings={
             "FEEDS": feeds,
             "LOG_FORMAT": "json",
@@ -197,6 +202,6 @@ def build_world(folder: Path, *, seed: int, size: Size, pubsub: PubSub) -> World
         schedules=False,
         pubsub=pubsub,
         fresh=True,
-        provision=_provision,
+        provision=partial(_provision, feeds=feeds),
     )
     return World(mesh, folder, first, size, seed)
