@@ -81,6 +81,7 @@ class Engine:
         self.free(whom)
         self._disarm(whom)
         self.world.mesh.kill(whom)
+        self._armed.pop(whom, None)
         self.kills[kind] += 1
         self._died(whom, down)
 
@@ -150,8 +151,9 @@ class Engine:
             self.world.spoil_source()
 
     def _disarm(self, service: str) -> None:
-        self.world.points_of(service).disarm()
-        self._armed.pop(service, None)
+        """Take armings back; what was reached this very moment is a death that revive() has still to find."""
+        left = set(self.world.points_of(service).disarm())
+        self._armed[service] = self._armed.get(service, set()) - left
 
     def _end_what_is_over(self) -> None:
         over = [one for one in self._ends if one[0] <= time.monotonic()]
