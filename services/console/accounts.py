@@ -5,13 +5,13 @@ What must hold at any time: lines = rows in history + rejected for a merged minu
 balanced, when all work is done: every due minute is merged, absent or dead, and staging is empty.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from google.cloud.bigquery import Row
 
-from services.console.mesh import Mesh, Plan
+from services.console.mesh import Mesh
 from shared.feeds.definition import Feed
 from shared.gcp.bigquery import bigquery_errors, run_query
 from shared.minutes import format_minute, minutes_between
@@ -127,7 +127,9 @@ class FeedAccounts:
         }
 
 
-def read_accounts(mesh: Mesh, feed: Feed, *, since: datetime = EVER, deep: bool = False) -> FeedAccounts:
+def read_accounts(
+    mesh: Mesh, feed: Feed, *, since: datetime = EVER, deep: bool = False, now: datetime | None = None
+) -> FeedAccounts:
     """Read a feed's accounts; deep also checks that every id shows its newest version, which reads whole objects."""
     with bigquery_errors():
         known = [
@@ -136,7 +138,9 @@ def read_accounts(mesh: Mesh, feed: Feed, *, since: datetime = EVER, deep: bool 
         ]
         [tables] = _query(mesh, "services.console/accounts_tables.sql", feed, since)
         outdated = _query(mesh, "services.console/outdated.sql", feed, since)[0]["ids"] if deep else None
-    minutes = _with_due(known, mesh.plan(feed.name), since)
+    plan = mesh.plan(feed.name)
+    asked = minutes_between(max(plan.first, since), plan.reached(now or datetime.now(UTC))) if plan else ()
+    minutes = _with_due(known, asked)
     return FeedAccounts(tuple(minutes), TableAccounts(**dict(tables.items()), outdated=outdated))
 
 
@@ -147,9 +151,8 @@ def _query(
     return run_query(mesh.warehouse, sql, {"since": ("TIMESTAMP", since), **parameters})
 
 
-def _with_due(known: list[MinuteAccount], plan: Plan | None, since: datetime) -> list[MinuteAccount]:
+def _with_due(known: list[MinuteAccount], asked: Iterable[datetime]) -> list[MinuteAccount]:
     """Add the minutes that the planner has asked for and nobody has accounted for."""
-    accounts = {account.minute: account for account in known}
-    for minute in minutes_between(max(plan.first, since), plan.watermark) if plan else ():
-        accounts.setdefault(minute, MinuteAccount(minute, None))
+    accounts = {minute: MinuteAccount(minute, None) for minute in asked}
+    accounts |= {account.minute: account for account in known}
     return [accounts[minute] for minute in sorted(accounts)]

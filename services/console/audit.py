@@ -43,7 +43,7 @@ def audit(mesh: Mesh, since: datetime | None, *, deep: bool, now: datetime) -> I
     """Audit every feed that is switched on."""
     for feed in mesh.settings.feed_definitions():
         begin = max(since or EVER, _oldest_kept(mesh, feed, now))
-        accounts = read_accounts(mesh, feed, since=begin, deep=deep)
+        accounts = read_accounts(mesh, feed, since=begin, deep=deep, now=now)
         wrong = (*accounts.wrong(), *(text for account in accounts.minutes for text in _overdue(account, now)))
         yield Audit(feed.name, begin, accounts, wrong)
 

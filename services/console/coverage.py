@@ -160,8 +160,7 @@ def read_coverages(mesh: Mesh, feeds: Sequence[Feed], now: datetime) -> list[Cov
 
 def coverage_of(feed: str, known: Mapping[datetime, Cell], plan: Plan | None, now: datetime) -> Coverage:
     """Return a feed's coverage from what the ledger knows, and from what the planner has asked for that is due."""
-    # A planner whose clock was wrong for a moment has a watermark in the future.
-    last = min(plan.watermark, last_due(now)) if plan else None
+    last = plan.reached(now) if plan else None
     asked = minutes_between(max(plan.first, oldest_served(now)), last) if plan and last else ()
     cells = {**{minute: Cell(minute) for minute in asked}, **known}
     return Coverage(feed, tuple(cells[minute] for minute in sorted(cells)), last, plan.first if plan else None)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from shared.gcp.bigquery import bigquery_client
 from shared.gcp.ledger import BigQueryLedger
 from shared.gcp.pubsub import PubSubPublisher
 from shared.gcp.storage import StorageBucket, storage_client
-from shared.minutes import Minute
+from shared.minutes import Minute, last_due
 from shared.outcomes import Misconfigured
 from shared.ports import Bucket, Publisher
 from shared.problems import problems
@@ -31,6 +32,10 @@ class Plan(BaseModel):
 
     first: Minute
     watermark: Minute
+
+    def reached(self, now: datetime) -> datetime:
+        """Return up to which due minute was asked; a clock that ran ahead has left a watermark in the future."""
+        return min(self.watermark, last_due(now))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Coverage, gaps and status, from what the ledger says."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -56,6 +56,12 @@ def test_minutes_that_a_wrong_clock_has_asked_for_are_not_due_yet() -> None:
         "domains", {due: Cell(due, "merged", NOON)}, Plan(first=due - ONE_MINUTE, watermark=at(9999)), NOON
     )
     assert found == Coverage("domains", (Cell(due - ONE_MINUTE), Cell(due, "merged", NOON)), due, due - ONE_MINUTE)
+
+
+def test_a_plan_has_reached_what_is_due_at_most() -> None:
+    """A watermark at the end of time must not have the books count every minute up to it."""
+    assert Plan(first=FIRST, watermark=FIRST).reached(NOON) == FIRST
+    assert Plan(first=FIRST, watermark=datetime(9999, 12, 31, 23, 59, tzinfo=UTC)).reached(NOON) == last_due(NOON)
 
 
 def test_what_the_planner_never_asked_for_is_no_cell() -> None:
