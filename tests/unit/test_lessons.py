@@ -1,14 +1,17 @@
-"""docs/lessons.md names a test for every fault, and each of them exists."""
+"""docs/lessons.md and docs/reliability.md name a test for every fault, and each of them exists."""
 
 import re
 from pathlib import Path
 
+import pytest
+
 REPOSITORY = Path(__file__).parents[2]
 
 
-def test_every_test_that_the_lessons_name_exists() -> None:
+@pytest.mark.parametrize("page", ["docs/lessons.md", "docs/reliability.md"])
+def test_every_test_that_a_page_names_exists(page: str) -> None:
     """A lesson whose test was renamed or removed is noticed here."""
-    named = set(re.findall(r"`(test_\w+)`", (REPOSITORY / "docs/lessons.md").read_text(encoding="utf-8")))
+    named = set(re.findall(r"`(test_\w+)`", (REPOSITORY / page).read_text(encoding="utf-8")))
     sources = "\n".join(file.read_text(encoding="utf-8") for file in (REPOSITORY / "tests").rglob("test_*.py"))
     written = set(re.findall(r"def (test_\w+)\(", sources))
     assert named
