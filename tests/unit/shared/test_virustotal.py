@@ -5,8 +5,10 @@ from io import BytesIO
 
 import pytest
 import requests
+from pydantic import SecretStr
 from requests import Response
 
+from shared.virustotal.client import FixedKey, VirusTotal
 from shared.virustotal.errors import (
     KeyRefused,
     NotAvailableYet,
@@ -75,6 +77,8 @@ class _Endless:
     def close(self) -> None:
         """Have nothing to close."""
 
+    release_conn = close
+
 
 @pytest.mark.parametrize(
     ("body", "most"), [(_Endless(), 64 * 1024), (_Endless(requests.exceptions.ChunkedEncodingError()), 0)]
@@ -86,6 +90,27 @@ def test_an_errors_body_takes_no_memory_and_makes_no_other_error(body: _Endless,
     with pytest.raises(PackageMissing):
         raise_for_answer(answer, "package")
     assert body.given == most
+
+
+class _EndlessAnswers(requests.adapters.BaseAdapter):
+    """Answers everything with a body that never ends."""
+
+    def send(self, request: requests.PreparedRequest, *_: object, **__: object) -> Response:
+        """Return 200 and the beginning of something."""
+        answer = Response()
+        answer.status_code, answer.raw, answer.request = 200, _Endless(), request
+        return answer
+
+    def close(self) -> None:
+        """Have nothing to close."""
+
+
+def test_a_page_without_end_is_given_up() -> None:
+    """A page of a list is held in memory, so it may have so many bytes and no more."""
+    source = VirusTotal(api_url="https://api.example", key=FixedKey(SecretStr("key")))
+    source._session().mount("https://", _EndlessAnswers())
+    with pytest.raises(SourceTrouble, match="more than 67108864 bytes"):
+        source.read("/ioc_stream", "page of /ioc_stream")
 
 
 def test_retry_after_is_carried() -> None:
