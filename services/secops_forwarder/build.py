@@ -27,7 +27,7 @@ class Parts:
     @cached_property
     def poller(self) -> Poller:
         """What the schedule calls."""
-        return build_poller(self.settings, self.bucket, self.publisher)
+        return build_poller(self.settings, self.bucket, self.publisher, now=self.now)
 
     @cached_property
     def importer(self) -> Importer:

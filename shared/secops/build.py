@@ -19,7 +19,9 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def build_poller(settings: SecOpsSettings, bucket: Bucket, publisher: Publisher) -> Poller:
+def build_poller(
+    settings: SecOpsSettings, bucket: Bucket, publisher: Publisher, *, now: Callable[[], datetime] = _now
+) -> Poller:
     """Return a poller of VirusTotal."""
     api = VirusTotal(api_url=settings.api_url, key=find_key(settings, settings.project))
     return Poller(
@@ -28,7 +30,7 @@ def build_poller(settings: SecOpsSettings, bucket: Bucket, publisher: Publisher)
         publisher=publisher,
         form=_form(settings, build_secops(settings)),
         limits=_limits(settings),
-        now=_now,
+        now=now,
         deadline=settings.deadline,
         page_size=settings.page_size,
     )

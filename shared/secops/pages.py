@@ -124,11 +124,16 @@ def landed_message(head: PageHead, items: int, uri: str) -> IocPageLanded:
 
 
 class Published(BaseModel):
-    """Up to which page every message has been published; only a hint where to look for the end of the log."""
+    """Only a hint where to look: up to which page every message has been published, and up to which all are settled.
+
+    swept_at is when somebody last looked for pages that nobody delivers.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     published: int = 0
+    settled: int = 0
+    swept_at: AwareDatetime | None = None
 
 
 class PublishedStore:
@@ -150,6 +155,6 @@ class PublishedStore:
                 f"{self._bucket.uri(self._name)} cannot be read: {problems(error)}; delete it"
             ) from None
 
-    def save(self, published: int, generation: int) -> bool:
+    def save(self, hint: Published, generation: int) -> bool:
         """Replace the hint read at this generation; return False when another run was faster."""
-        return self._bucket.replace(self._name, Published(published=published).model_dump_json().encode(), generation)
+        return self._bucket.replace(self._name, hint.model_dump_json().encode(), generation)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from shared.ports import Bucket, Publisher
 from shared.secops.chunks import Limits
 from shared.secops.filling import Filling
+from shared.secops.overdue import Overdue
 from shared.secops.pages import PageLog, PublishedStore
 from shared.secops.request import Form
 from shared.secops.tail import Tail
@@ -54,15 +55,18 @@ class Poller:
         end = self._now() + self._deadline
         store = PublishedStore(self._bucket, stream.name)
         hint, generation = store.read()
+        reached = hint
         tail = Tail(PageLog(self._bucket, stream.name), self._publisher, hint.published)
         walker = self._walker(stream, tail)
         try:
             tail.catch_up()
+            reached = Overdue(self._bucket, stream.name, self._publisher).tell(hint, self._now())
             finished = walker.walk(lambda: self._now() > end)
         finally:
-            if tail.published > hint.published:
+            reached = reached.model_copy(update={"published": max(tail.published, hint.published)})
+            if reached != hint:
                 # False: another poll saved its own hint, and both are true.
-                store.save(tail.published, generation)
+                store.save(reached, generation)
         return Polled(tail.pages, tail.notifications, walker.asked, tail.published, finished)
 
     def _walker(self, stream: Stream, tail: Tail) -> Walker:

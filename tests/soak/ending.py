@@ -6,10 +6,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from services.console.accounts import read_accounts
-from services.console.dead_letters import mailbox
+from services.console.replay_pages import replay_pages
 from services.console.stream_accounts import StreamAccounts, read_pages
 from shared.feeds.definition import find_feed
-from shared.messages import IOC_PAGES
 from shared.outcomes import MeshError
 from shared.streams import find_stream
 from tests.soak.engine import Engine
@@ -57,9 +56,11 @@ def settle(world: World, engine: Engine, say: Callable[[str], None]) -> int:
         history.append(open_accounts)
         if not open_accounts or history[-_HOPELESS:] == [open_accounts] * _HOPELESS:
             return rounds
-        world.planner_clock.move((rounds + 1) * _STEP.total_seconds())
+        for moved in (world.planner_clock, world.poller_clock):
+            moved.move((rounds + 1) * _STEP.total_seconds())
         world.call("planner", "/sweep")
-        _redrive_pages(world)
+        world.call("secops-poll")
+        _replay_refused_pages(world)
     return _MOST_ROUNDS
 
 
@@ -109,8 +110,11 @@ def _outstanding(world: World) -> dict[str, int]:
     return {name: count for name, count in waiting.items() if count and not name.endswith("-dead")}
 
 
-def _redrive_pages(world: World) -> None:
-    """Send pages again that SecOps had refused, as an operator does once the cause is gone."""
-    with mailbox(world.console) as held:
-        for letter in [one for one in held.letters if one.topic == IOC_PAGES]:
-            held.redrive(letter)
+def _replay_refused_pages(world: World) -> None:
+    """Send pages again that SecOps had refused, as an operator does once the cause is gone.
+
+    `dead redrive` would do it too, but a backlog that is gone has taken dead letters with it.
+    """
+    for page in read_pages(world.console.bucket, STREAM):
+        if page.delivery.dead:
+            replay_pages(world.console.bucket, world.console.publisher, STREAM.name, page.sequence, page.sequence)

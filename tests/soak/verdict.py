@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -29,9 +29,7 @@ class Verdict:
     """What was found; wrong says in words what must not be, with the feed and minute where there is one."""
 
     minutes: int = 0
-    merged: int = 0
-    absent: int = 0
-    dead: int = 0
+    endings: Counter[str] = field(default_factory=Counter)
     rows: int = 0
     minutes_lost: int = 0
     rows_lost: int = 0
@@ -77,13 +75,11 @@ def _judge_feed(world: World, feed: str, verdict: Verdict) -> None:
         verdict.minutes += 1
         account = known.get(minute, MinuteAccount(minute, None))
         wanted = endings.get(minute, "merged")
+        verdict.endings[str(account.state)] += 1
         if account.state != wanted:
             verdict.minutes_lost += 1
             verdict.blame(feed, minute, f"is {account.state} ({account.reason}) and should be {wanted}")
         _judge_rows(world, feed, minute, history.get(minute, []), verdict, wanted)
-    verdict.merged += sum(account.state == "merged" for account in accounts.minutes)
-    verdict.absent += sum(account.state == "absent" for account in accounts.minutes)
-    verdict.dead += sum(account.state == "dead" for account in accounts.minutes)
 
 
 def _history(world: World, feed: str) -> dict[datetime, list[Row]]:

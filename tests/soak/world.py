@@ -103,6 +103,11 @@ class World:
         return clock(self.points, "planner")
 
     @property
+    def poller_clock(self) -> MovedClock:
+        """The clock of both polls."""
+        return clock(self.points, "secops-poll")
+
+    @property
     def importer_clock(self) -> MovedClock:
         """The clock of the importer's leases."""
         return clock(self.points, "secops-import")

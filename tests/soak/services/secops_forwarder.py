@@ -16,7 +16,7 @@ def _build() -> Parts:
         bucket=bucket,
         publisher=publisher,
         secops=MortalImports(build_secops(main.settings), points),
-        now=clock(points.folder, "secops-import"),
+        now=clock(points.folder, points.service.removesuffix("-2")),
     )
 
 
