@@ -4,7 +4,6 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
@@ -24,14 +23,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     names = options.target or list(TARGETS)
     failed, found = False, []
-    with ProcessPoolExecutor(options.workers, get_context("spawn"), max_tasks_per_child=1) as pool:
-        running = {name: pool.submit(fuzz_target, name, options.inputs, options.seed) for name in names}
-        for name, future in running.items():
-            if error := future.exception():
+    # concurrent.futures' pool of processes that end after one task stands still now and then (python/cpython#115634).
+    with get_context("spawn").Pool(options.workers, maxtasksperchild=1) as pool:
+        running = {name: pool.apply_async(fuzz_target, (name, options.inputs, options.seed)) for name in names}
+        for name, running_target in running.items():
+            try:
+                found.append(running_target.get())
+            except Exception as error:  # noqa: BLE001 (whatever nobody has foreseen is what is looked for)
                 failed = True
                 _say("\n".join([f"{name}: {type(error).__name__}: {error}", *getattr(error, "__notes__", ())]))
                 continue
-            found.append(future.result())
             _say(_told(found[-1]))
     if options.report:
         options.report.write_text(json.dumps([asdict(one) for one in found], indent=2) + "\n", encoding="utf-8")

@@ -76,7 +76,7 @@ def fuzz(target: Target, inputs: int, seed: int | None = None) -> Fuzzed:
 def _pour(take: Callable[[bytes], object], found: Fuzzed, inputs: int, seed: int) -> None:
     """Give hypothesis its choices as random bytes: a third of the time that its own search takes."""
     draw = random.Random(f"{found.target} {seed}")  # noqa: S311 (inputs to be had again)
-    memory = 0.0
+    memory = _peak_mib()
     while found.inputs < inputs:
         take(draw.randbytes(_CHOICES))
         if found.inputs == _WARM:
