@@ -4,7 +4,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -106,7 +106,7 @@ def _report(
             for part, times in sorted(engine.ready.items())
         },
         "answers": dict(sorted(engine.world.answers.items())),
-        "verdict": {name: value for name, value in asdict(verdict).items() if name != "first"},
+        "verdict": {name: value for name, value in vars(verdict).items() if name != "first"},
     }
 
 
