@@ -43,7 +43,7 @@ class SecretManagerKey:
     ) -> None:
         self._resource = resource
         self._client = client
-        self._retry = retries.Retry(predicate=_TROUBLE, initial=0.5, timeout=retry_seconds)
+        self._retry_seconds = retry_seconds
         self._lock = Lock()
         self._key: SecretStr | None = None
 
@@ -62,10 +62,9 @@ class SecretManagerKey:
             return self._key != key
 
     def _fetch(self) -> SecretStr:
+        retry = retries.Retry(predicate=_TROUBLE, initial=0.5, timeout=self._retry_seconds)
         try:
-            answer = self._client().access_secret_version(
-                name=self._resource, timeout=TIMEOUT_SECONDS, retry=self._retry
-            )
+            answer = self._client().access_secret_version(name=self._resource, timeout=TIMEOUT_SECONDS, retry=retry)
         except NotFound:
             raise Misconfigured(f"secret {self._resource} does not exist; check VT_API_KEY_SECRET") from None
         except PermissionDenied:
