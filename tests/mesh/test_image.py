@@ -138,7 +138,7 @@ def test_a_minute_goes_through_every_service(deployed: Deployed) -> None:
     assert isinstance(planned, dict)
     assert planned["published"] == 1
     minute = datetime.fromisoformat(planned["watermark"])
-    wait_until(lambda: deployed.state(minute) == "loaded", 60, f"{format_minute(minute)} to be loaded")
+    wait_until(lambda: deployed.state(minute) == "loaded", 120, f"{format_minute(minute)} to be loaded")
     deployed.call("merger")
     assert deployed.state(minute) == "merged"
     assert "off" in deployed.call("secops-poll")

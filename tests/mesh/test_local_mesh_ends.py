@@ -82,7 +82,7 @@ def left(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
 def test_signal_stops_everything_in_order(program: Program, number: int) -> None:
     """Ctrl-C and a service manager's stop both end in an orderly stop within five seconds; DuckDB is checkpointed."""
     program.send(number)
-    assert program.exit_code(5) == 0
+    assert program.exit_code(20) == 0
     assert left(program.processes) == []
     assert not (program.state / "endpoints.json").exists()
     with duckdb.connect(str(program.state / "warehouse" / "bqemulator.duckdb"), read_only=True) as warehouse:
