@@ -23,7 +23,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     names = options.target or list(TARGETS)
     failed, found = False, []
-    # concurrent.futures' pool of processes that end after one task stands still now and then (python/cpython#115634).
     with get_context("spawn").Pool(options.workers, maxtasksperchild=1) as pool:
         running = {name: pool.apply_async(fuzz_target, (name, options.inputs, options.seed)) for name in names}
         for name, running_target in running.items():
