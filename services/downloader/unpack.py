@@ -4,8 +4,7 @@ import os
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import chain, islice
-from threading import Lock
+from threading import Lock, Semaphore
 
 from services.downloader.blocks import decompress_blocks
 from services.downloader.bzip2 import decompress
@@ -13,20 +12,27 @@ from services.downloader.lbzip2 import decompress_by
 
 # Per package: enough that no thread waits for the lines of the last block to be written.
 _AHEAD = 2
+# Two decode a package while a third thread checks, compresses and uploads what they gave.
+_PROCESSORS_A_PACKAGE = 2
+# Long enough for most packages, short enough not to be held up by one whose source is slow.
+_MOST_WAIT_SECONDS = 20.0
 
 
 class Unpacker:
     """Decodes packages.
 
-    `lbzip2` is the path of that program. All packages that are decoded at once share the processors: more threads than
-    those take each other's caches, and two pairs of lbzip2's on two processors took more than twice the time of two
-    single ones.
+    `lbzip2` is the path of that program. With it packages take turns: more threads than processors cost each other
+    more than they gain, and two packages at once on two processors took longer than one after the other.
     """
 
-    def __init__(self, processors: int | None = None, lbzip2: str | None = None) -> None:
+    def __init__(
+        self, processors: int | None = None, lbzip2: str | None = None, most_wait: float = _MOST_WAIT_SECONDS
+    ) -> None:
         count = processors or _processors()
         self._processors = count
         self._lbzip2 = lbzip2
+        self._turns = Semaphore(max(1, count // _PROCESSORS_A_PACKAGE))
+        self._most_wait = most_wait
         self._in_hand = 0
         self._lock = Lock()
         # On a single processor blocks in threads would only cost what finding and wrapping them costs.
@@ -42,15 +48,22 @@ class Unpacker:
         return decompress_blocks(chunks, self._threads, self._ahead)
 
     def _by_program(self, lbzip2: str, chunks: Iterable[bytes]) -> Generator[bytes, None, None]:
-        with self._one_more():
-            coming = iter(chunks)
-            # Packages that are asked for at the same moment are all in hand once the first bytes are.
-            first = list(islice(coming, 1))
-            threads = max(1, self._processors // self._in_hand)
-            yield from decompress_by(lbzip2, threads, chain(first, coming))
+        with self._counted(), self._turn() as threads:
+            yield from decompress_by(lbzip2, threads, chunks)
 
     @contextmanager
-    def _one_more(self) -> Iterator[None]:
+    def _turn(self) -> Iterator[int]:
+        """Wait for free processors, and yield how many; one, when the wait has been long enough."""
+        in_time = self._turns.acquire(timeout=self._most_wait)
+        alone = self._processors // self._in_hand
+        try:
+            yield max(alone, min(_PROCESSORS_A_PACKAGE, self._processors)) if in_time else 1
+        finally:
+            if in_time:
+                self._turns.release()
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
         with self._lock:
             self._in_hand += 1
         try:
