@@ -1,5 +1,6 @@
 """What the contenders talk to: a server of packages, and the Cloud Storage emulator; each a process of its own."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -44,12 +45,13 @@ class Servers:
 
 @contextmanager
 def serving(packages: Mapping[str, Path], root: Path) -> Iterator[Servers]:
-    """Run both servers; packages are given by the name of their minute."""
+    """Run both servers, on the last processor to leave the first to a client; packages by the names of their minutes."""
     ports = free_port(), free_port()
     source = [sys.executable, "-m", __name__, str(ports[0]), *(f"{name}={path}" for name, path in packages.items())]
     storage = [find_storage_server(), "-scheme", "http", "-host", HOST, "-port", str(ports[1]), "-log-level", "error"]
     storage += ["-backend", "filesystem", "-filesystem-root", str(root), "-external-url", f"http://{HOST}:{ports[1]}"]
-    running = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for command in (source, storage)]  # noqa: S603
+    pin = ["taskset", "-c", str(max(os.sched_getaffinity(0)))]
+    running = [subprocess.Popen([*pin, *command], stdout=subprocess.DEVNULL) for command in (source, storage)]  # noqa: S603
     try:
         for port in ports:
             wait_until(lambda port=port: _listens(port), 20, "a server of the bench listens")  # type: ignore[misc]

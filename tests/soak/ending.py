@@ -25,6 +25,7 @@ _QUIET_SECONDS = 2.0
 _BUSY_SECONDS = 400.0
 _PLANNED_SECONDS = 60.0
 _LOOK_SECONDS = 0.5
+_TELL_SECONDS = 30.0
 STREAM = find_stream("ioc_stream")
 
 
@@ -45,10 +46,10 @@ def settle(world: World, engine: Engine, say: Callable[[str], None]) -> int:
     plan_to(world, world.last)
     history: list[list[str]] = []
     for rounds in range(_MOST_ROUNDS):
-        _await_quiet(world)
+        _await_quiet(world, say)
         world.call("merger")
         world.call("secops-poll")
-        _await_quiet(world)
+        _await_quiet(world, say)
         open_accounts = unfinished(world)
         say(f"{time.monotonic() - began:6.1f} s  after {rounds} sweeps {len(open_accounts)} accounts are open")
         for account in open_accounts[:_SHOWN]:
@@ -86,16 +87,19 @@ def plan_to(world: World, last: datetime) -> None:
             raise NotQuietError(f"the planner did not come to {last} within {_PLANNED_SECONDS:.0f} s")
 
 
-def _await_quiet(world: World) -> None:
+def _await_quiet(world: World, say: Callable[[str], None]) -> None:
     """Return when no push has been outstanding for a while, which where nobody counts them is a while without rows."""
     deadline, since, before = time.monotonic() + _BUSY_SECONDS, time.monotonic(), -1
-    fewest = sys.maxsize
+    fewest, told = sys.maxsize, since
     while time.monotonic() - since < _QUIET_SECONDS:
         if time.monotonic() > deadline:
             raise NotQuietError(f"no less to do for {_BUSY_SECONDS:.0f} s: {_outstanding(world)}")
         now = sum(_outstanding(world).values())
         if world.pubsub and now < fewest:
             fewest, deadline = now, time.monotonic() + _BUSY_SECONDS
+        if time.monotonic() - told > _TELL_SECONDS:
+            told = time.monotonic()
+            say(f"          on their way: {_outstanding(world)}")
         if now != before or (world.pubsub and now):
             before, since = now, time.monotonic()
         time.sleep(_LOOK_SECONDS)
