@@ -57,6 +57,11 @@ class Stream(BaseModel):
         """How far back the very first walk begins."""
         return timedelta(minutes=self.look_back_minutes)
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of an item that tell it from others, and when it happened."""
+        return (*self.key, self.date_field)
+
     def signature(self) -> str:
         """Return what a cursor depends on; a cursor of another signature leads into another stream."""
         return f"{self.path} {self.filter} {self.order}"

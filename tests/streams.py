@@ -18,7 +18,8 @@ from shared.secops.poll import Poller
 from shared.secops.request import Form
 from shared.streams import Stream, find_stream
 from shared.virustotal.errors import RequestRefused
-from shared.virustotal.pages import Question, SourcePage
+from shared.virustotal.listing import Listing, SourceItem
+from shared.virustotal.pages import Question
 from tests.doubles import Clock
 
 STREAM = find_stream("ioc_stream")
@@ -67,7 +68,7 @@ class NotificationSource:
         self.items += new
         return [id_of(item) for item in new]
 
-    def page(self, question: Question) -> SourcePage:
+    def page(self, question: Question) -> Listing:
         """Answer as VirusTotal does."""
         self.asked.append(question)
         self.on_ask(len(self.asked))
@@ -79,11 +80,17 @@ class NotificationSource:
         left = [item for where, _, item in found if list(where) > after]
         page = left[: question.limit]
         more = len(left) > len(page)
-        return SourcePage(tuple(json.loads(json.dumps(page))), self._cursor(page[-1]) if more else None)
+        return Listing(tuple(map(as_given, page)), self._cursor(page[-1]) if more else None)
 
     def _cursor(self, item: Item) -> str:
         # As the real ones do, a cursor also says when it was issued: no two are equal.
         return json.dumps([*place(item), len(self.asked)])
+
+
+def as_given(item: Item) -> SourceItem:
+    """Return an item as an answer has it."""
+    text = json.dumps(item).encode()
+    return SourceItem(text, json.loads(text))
 
 
 def _begin_of(text: str) -> float:

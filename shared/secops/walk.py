@@ -12,14 +12,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from shared.json_bytes import write_json
+from shared.json_bytes import read_json, write_json
 from shared.outcomes import MeshError
 from shared.secops.filling import Filling, Fresh, Full
 from shared.secops.pages import PageHead
 from shared.secops.tail import Tail
-from shared.streams import JsonObject, Stream
+from shared.streams import Stream
 from shared.virustotal.errors import PackageMissing, RequestRefused, SourceTrouble
-from shared.virustotal.pages import Question, SourcePage
+from shared.virustotal.listing import Listing, SourceItem
+from shared.virustotal.pages import Question
 
 # An item that the source shows later than this after its own date, behind everything else, is not found.
 OVERLAP = timedelta(minutes=10)
@@ -33,7 +34,7 @@ log = logging.getLogger(__name__)
 class Source(Protocol):
     """Where pages come from."""
 
-    def page(self, question: Question) -> SourcePage:
+    def page(self, question: Question) -> Listing:
         """Return one page."""
 
 
@@ -119,10 +120,12 @@ class Walker:
             return replace(walk, cursor=page.cursor)
         return self._new_walk() if walk.resumed else None
 
-    def _ask(self, walk: Walk) -> SourcePage:
+    def _ask(self, walk: Walk) -> Listing:
         self.asked += 1
         stream = self._stream
-        return self._source.page(Question(stream.path, walk.filter, stream.order, self._page_size, walk.cursor))
+        return self._source.page(
+            Question(stream.path, walk.filter, stream.order, self._page_size, walk.cursor, stream.fields)
+        )
 
     def _after_refusal(self, walk: Walk, error: MeshError) -> Walk:
         """Return a walk from `since` after a cursor was refused; what else was refused stays refused."""
@@ -136,19 +139,19 @@ class Walker:
             self._write(walk, self._filling.rest(None))
         return self._new_walk()
 
-    def _take(self, walk: Walk, page: SourcePage) -> bool:
+    def _take(self, walk: Walk, page: Listing) -> bool:
         """Take in what is new on a page; return False when another poll was faster."""
         written = all(self._write(walk, full) for full in self._filling.add(self._unseen(page.items, walk.cursor)))
         if written and page.cursor is None and len(self._filling):
             return self._write(walk, self._filling.rest(None))
         return written
 
-    def _unseen(self, items: Iterable[JsonObject], cursor: str | None) -> Iterator[Fresh]:
+    def _unseen(self, items: Iterable[SourceItem], cursor: str | None) -> Iterator[Fresh]:
         for item in items:
-            key = self._stream.key_of(item) or _fingerprint(item)
+            key = self._stream.key_of(item.known) or _fingerprint(item.text)
             known = self._tail.head.seen if self._tail.head else {}
             if key not in known and key not in self._filling.keys:
-                yield Fresh(key, self._stream.date_of(item), write_json(item), cursor)
+                yield Fresh(key, self._stream.date_of(item.known), item.text, cursor)
 
     def _leave_open(self, walk: Walk) -> None:
         """Write what is held, or a page without items, so that the next poll need not begin this walk again."""
@@ -196,5 +199,5 @@ def _seen(last: PageHead | None, full: Full, since: datetime, watermark: datetim
     return kept
 
 
-def _fingerprint(item: JsonObject) -> str:
-    return f"sha256 {hashlib.sha256(write_json(item, sort=True)).hexdigest()}"
+def _fingerprint(text: bytes) -> str:
+    return f"sha256 {hashlib.sha256(write_json(read_json(text), sort=True)).hexdigest()}"

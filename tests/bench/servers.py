@@ -45,7 +45,7 @@ class Servers:
 
 @contextmanager
 def serving(packages: Mapping[str, Path], root: Path) -> Iterator[Servers]:
-    """Run both servers, on the last processor to leave the first to a client; packages by the names of their minutes."""
+    """Run both servers, on the last processor only; packages are given by the names of their minutes."""
     ports = free_port(), free_port()
     source = [sys.executable, "-m", __name__, str(ports[0]), *(f"{name}={path}" for name, path in packages.items())]
     storage = [find_storage_server(), "-scheme", "http", "-host", HOST, "-port", str(ports[1]), "-log-level", "error"]

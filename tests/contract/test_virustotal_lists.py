@@ -55,7 +55,7 @@ def walk(vt: Running, first: Question) -> list[JsonObject]:
     asked = first
     while True:
         page = pages(vt).page(asked)
-        items += page.items
+        items += [json.loads(item.text) for item in page.items]
         if page.cursor is None:
             return items
         asked = Question(asked.path, asked.filter, asked.order, asked.limit, page.cursor)

@@ -8,8 +8,10 @@ import requests
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from shared.json_bytes import read_json
 from shared.outcomes import MeshError
 from shared.secops import errors as secops
+from shared.streams import find_stream
 from shared.virustotal import errors as virustotal
 from shared.virustotal.client import FixedKey, VirusTotal, _Request
 from shared.virustotal.pages import Pages, Question
@@ -17,6 +19,7 @@ from tests.fuzz.bent import ODD, bent_json
 from tests.fuzz.target import Target
 
 KEY = "the-key"
+_STREAM = find_stream("ioc_stream")
 API = "https://api.example"
 _STATUSES = st.one_of(
     st.sampled_from((200, 206, 301, 302, 400, 401, 403, 404, 408, 429, 500, 503)), st.integers(100, 599)
@@ -78,12 +81,16 @@ class _Reads:
 
 def check_list(body: bytes) -> str:
     """A page of a list has objects and perhaps a cursor, or is the source's trouble."""
-    question = Question("/ioc_stream", "date:2026-11-21+", "date+", 40)
+    question = Question("/ioc_stream", "date:2026-11-21+", "date+", 40, fields=_STREAM.fields)
     try:
         page = Pages(_Reads(body)).page(question)
     except MeshError as error:
         return type(error).__name__
-    assert all(isinstance(item, dict) for item in page.items)
+    for item in page.items:
+        whole = read_json(item.text)
+        assert isinstance(whole, dict)
+        assert _STREAM.key_of(item.known) == _STREAM.key_of(whole)
+        assert _STREAM.date_of(item.known) == _STREAM.date_of(whole)
     assert page.cursor is None or page.cursor
     return "last page" if page.cursor is None else "page"
 

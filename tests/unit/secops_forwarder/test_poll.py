@@ -13,9 +13,9 @@ from shared.outcomes import Misconfigured, Retryable
 from shared.secops.chunks import Limits
 from shared.secops.pages import page_name
 from shared.virustotal.errors import RequestRefused, SourceTrouble
-from shared.virustotal.pages import SourcePage
+from shared.virustotal.listing import Listing
 from tests.doubles import NOON
-from tests.streams import DiedError, Life, World, changed
+from tests.streams import DiedError, Life, World, as_given, changed
 
 HOUR_AGO = NOON - timedelta(hours=1)
 # Five notifications of the builder to a page.
@@ -270,8 +270,8 @@ def test_an_item_that_the_source_gives_twice_is_kept_once(world: World) -> None:
     world.assert_all_logged_once()
 
 
-def _doubled(page: SourcePage) -> SourcePage:
-    return SourcePage((*page.items, *page.items), page.cursor)
+def _doubled(page: Listing) -> Listing:
+    return Listing((*page.items, *page.items), page.cursor)
 
 
 def test_two_polls_at_once_write_no_page_twice(world: World) -> None:
@@ -324,8 +324,8 @@ def test_items_without_id_and_date_are_kept_once(world: World) -> None:
     assert sum(len(found.items) for found in world.pages()) == 3
 
 
-def _nameless(page: SourcePage) -> SourcePage:
-    return SourcePage(tuple({**item, "context_attributes": {}} for item in page.items), page.cursor)
+def _nameless(page: Listing) -> Listing:
+    return Listing(tuple(as_given({**item.known, "context_attributes": {}}) for item in page.items), page.cursor)
 
 
 def test_a_lost_hint_repeats_messages_and_no_page(world: World) -> None:
