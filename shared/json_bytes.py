@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import orjson
 
 # 19 digits may be beyond 64 bits, fewer cannot. A regular expression takes longer for this than orjson for the rest.
@@ -11,7 +12,17 @@ _BEFORE_A_NUMBER = b" \t\r\n:,[-"
 
 
 def read_json(data: bytes) -> object:
-    """Return the value; raise ValueError when the bytes are no JSON."""
+    """Return the value; raise ValueError when the bytes are no JSON.
+
+    msgspec takes half the time of orjson and keeps every digit, but goes no deeper than Python's own recursion.
+    """
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.MsgspecError, RecursionError):
+        return _read_slowly(data)
+
+
+def _read_slowly(data: bytes) -> object:
     if not _may_hold_long_numbers(data):
         try:
             return orjson.loads(data)

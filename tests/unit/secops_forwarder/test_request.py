@@ -118,6 +118,14 @@ def test_json_comes_back_as_it_was(value: object) -> None:
     assert read_json(write_json(value)) == value
 
 
+@settings(max_examples=200, deadline=None)
+@given(text=st.from_regex(r"-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?", fullmatch=True))
+def test_numbers_are_read_as_the_standard_library_reads_them(text: str) -> None:
+    """Whole ones to the last digit, others to the nearest float, however many digits they have."""
+    value = read_json(f"[{text}]".encode())
+    assert repr(value) == repr(json.loads(f"[{text}]"))
+
+
 def test_no_json_is_a_value_error() -> None:
     """As with the standard library."""
     with pytest.raises(ValueError, match="Expecting"):
