@@ -11,9 +11,9 @@ from tests.bench.volumes import COMPRESSION, LINE_BYTES, MINUTES_A_DAY, package_
 
 _MERGES_A_DAY = 48
 # docs/performance.md: resident before a package, and above that for each of two packages of 500 MB at once.
-_IDLE_MEBIBYTES, _MEBIBYTES_A_PACKAGE = 80, 87 / 2
+_IDLE_MEBIBYTES, _MEBIBYTES_A_PACKAGE = 80, 64 / 2
 # docs/performance.md: an instance of 2 processors, two packages of 500 MB at once.
-DOWNLOAD_MEGABYTES_A_SECOND = 48.0
+DOWNLOAD_MEGABYTES_A_SECOND = 42.0
 _QUOTAS = "https://cloud.google.com/bigquery/quotas"
 
 

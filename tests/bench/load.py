@@ -64,10 +64,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             found["publish"] = publish(whole, options.publish)
         console.print(found["publish"])
     with _mesh(options.lines) as whole:
+        # Taken once: no minute is asked for by both.
+        newest = last_due(datetime.now(UTC))
         if options.replay:
-            found["replay"] = replay(whole, options.replay)
+            found["replay"] = replay(whole, newest, options.replay)
             console.print(found["replay"])
-        samples = load(whole, options.minutes * 60, begin=options.replay)
+        samples = load(whole, options.minutes * 60, newest - timedelta(minutes=options.replay))
         found["load"] = summary(samples, options.minutes * 60)
         found["audit"] = _gti_mesh(whole, "audit").splitlines()
     found["samples"] = [asdict(sample) for sample in samples]
@@ -89,9 +91,8 @@ def publish(whole: Whole, count: int) -> dict[str, float]:
     return {"published": published, "seconds": round(seconds, 2), "a_second": round(published / seconds)}
 
 
-def replay(whole: Whole, count: int) -> dict[str, object]:
+def replay(whole: Whole, last: datetime, count: int) -> dict[str, object]:
     """Run `gti-mesh replay domains ... --wait`, and watch what every part holds meanwhile."""
-    last = last_due(datetime.now(UTC))
     first = last - timedelta(minutes=count - 1)
     with watching(whole.mesh.pids) as peaks:
         began = time.monotonic()
@@ -100,9 +101,9 @@ def replay(whole: Whole, count: int) -> dict[str, object]:
     return {"minutes": count, "seconds": round(seconds), "a_second": round(count / seconds, 1), "peak_mib": peaks}
 
 
-def load(whole: Whole, seconds: float, begin: int) -> list[Sample]:
+def load(whole: Whole, seconds: float, newest: datetime) -> list[Sample]:
     """Keep all feeds busy for so long, then let everything come in; return what was seen."""
-    requested = _requests(last_due(datetime.now(UTC)) - timedelta(minutes=begin))
+    requested = _requests(newest)
     began = time.monotonic()
     samples = [_sample(whole, began, 0)]
     asked = samples[0].loaded
