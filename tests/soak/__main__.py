@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from infra.local.machine import PubSub
+from tests.bench.section import write_section
+from tests.soak.page import page
 from tests.soak.run import Options, explain, soak
 from tests.soak.world import Size
 
@@ -19,13 +21,16 @@ _KILLS_A_MINUTE = 5
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run as the command line says."""
-    options = _options(arguments)
+    given = _parse(arguments)
+    options = _options(given)
     shutil.rmtree(options.folder, ignore_errors=True)
     _say(f"soak with seed {options.seed} in {options.folder}")
     outcome = soak(options, _say)
     _say(json.dumps(outcome.report, indent=2, default=str))
     if outcome.verdict.balanced:
         _say("everything balances")
+        if given.page:
+            write_section(given.page, "soak", page(outcome.report, _command(options)))
         return 0
     for line in explain(options, outcome.verdict):
         _say(line)
@@ -38,7 +43,13 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _options(arguments: Sequence[str] | None) -> Options:
+def _command(options: Options) -> str:
+    """Return what makes this run again."""
+    size = f"--minutes {options.seconds / 60:g} --kills {options.kills} --feed-minutes {options.size.minutes}"
+    return f'make soak ARGS="{size} --seed {options.seed}"'
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=15.0, help="how long things go wrong (default: 15)")
     parser.add_argument("--kills", type=int, help=f"how many (default: {_KILLS_A_MINUTE} a minute)")
@@ -47,7 +58,11 @@ def _options(arguments: Sequence[str] | None) -> Options:
     parser.add_argument("--pubsub", type=PubSub, default=PubSub.EMBEDDED, choices=list(PubSub))
     parser.add_argument("--state", type=Path, default=Path(".gti-mesh/soak"), help="made empty first, and left")
     parser.add_argument("--short-leases", action="store_true", help="let a dead importer's lease end at once")
-    given = parser.parse_args(arguments)
+    parser.add_argument("--page", type=Path, help="write the figures into this page's section `soak`")
+    return parser.parse_args(arguments)
+
+
+def _options(given: argparse.Namespace) -> Options:
     return Options(
         folder=given.state.absolute(),
         seed=given.seed,

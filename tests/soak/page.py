@@ -1,0 +1,45 @@
+"""A soak's figures for docs/reliability.md, in Markdown."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def page(report: Mapping[str, Any], command: str) -> Iterator[str]:
+    """Yield the figures of a run that balanced; `command` is what makes it run again."""
+    verdict = report["verdict"]
+    yield (
+        f"`{command}`: {verdict['minutes']:,} feed minutes with {verdict['rows']:,} rows and "
+        f"{verdict['notifications']:,} notifications, {report['kills']} kills and {report['faults']} other faults "
+        f"within {report['seconds']:,} s. The last account was closed {report['settled_seconds']} s and "
+        f"{report['sweeps_to_settle']} sweeps after the last fault."
+    )
+    yield ""
+    yield (
+        f"**{verdict['minutes_lost']} minutes lost, {verdict['rows_lost']} rows lost, "
+        f"{verdict['rows_twice']} rows twice, {verdict['notifications_lost']} notifications lost.** Of {verdict['requests']:,} requests SecOps got "
+        f"{verdict['requests_twice']} twice; {verdict['most_twice']} may have been ambiguous."
+    )
+    yield ""
+    yield from _deaths(report)
+    yield ""
+    yield f"Other faults: {_list(report['faults_by_kind'])}."
+
+
+def _deaths(report: Mapping[str, Any]) -> Iterator[str]:
+    kinds: Mapping[str, int] = report["kills_by_kind"]
+    ready = report["ready_seconds"]
+    yield "| part | kills | of these | s to be back, median | most |"
+    yield "|---|---|---|---|---|"
+    for part in dict.fromkeys(_part(kind) for kind in kinds):
+        own = {kind: count for kind, count in kinds.items() if _part(kind) == part}
+        special = {kind[len(part) :].strip(", "): count for kind, count in own.items() if kind != part}
+        back = ready.get(part, {"median": "", "most": ""})
+        yield f"| {part} | {sum(own.values())} | {_list(special)} | {back['median']} | {back['most']} |"
+
+
+def _part(kind: str) -> str:
+    return kind.split(maxsplit=1)[0].rstrip(",")
+
+
+def _list(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{kind} {count}" for kind, count in counts.items())
