@@ -16,8 +16,9 @@ def page(report: Mapping[str, Any], command: str) -> Iterator[str]:
     yield ""
     yield (
         f"**{verdict['minutes_lost']} minutes lost, {verdict['rows_lost']} rows lost, "
-        f"{verdict['rows_twice']} rows twice, {verdict['notifications_lost']} notifications lost.** Of {verdict['requests']:,} requests SecOps got "
-        f"{verdict['requests_twice']} twice; {verdict['most_twice']} may have been ambiguous."
+        f"{verdict['rows_twice']} rows twice, {verdict['notifications_lost']} notifications lost.** "
+        f"Of {verdict['requests']:,} requests SecOps got {verdict['requests_twice']} twice; "
+        f"{verdict['most_twice']} may have been ambiguous."
     )
     yield ""
     yield from _deaths(report)
