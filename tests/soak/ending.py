@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from services.console.accounts import read_accounts
 from services.console.replay_pages import replay_pages
@@ -48,6 +48,7 @@ def settle(world: World, engine: Engine, say: Callable[[str], None]) -> int:
     for rounds in range(_MOST_ROUNDS):
         _await_quiet(world, say)
         world.call("merger")
+        world.polled = datetime.now(UTC)
         world.call("secops-poll")
         _await_quiet(world, say)
         open_accounts = unfinished(world)

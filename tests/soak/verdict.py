@@ -6,7 +6,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from google.cloud.bigquery import Row
@@ -20,7 +20,7 @@ from tests.soak.ending import STREAM
 from tests.soak.world import REPOSITORY, World
 
 _AUDIT_SECONDS = 300
-_POLLED = timedelta(minutes=1)
+_A_SECOND = timedelta(seconds=1)
 Lines = dict[int, str]
 
 
@@ -128,8 +128,8 @@ def _judge_stream(world: World, verdict: Verdict) -> None:
     accepted = world.secops.keys(STREAM.log_type)
     figures = world.secops.stats().log_type(STREAM.log_type)
     verdict.wrong += list(StreamAccounts(pages, accepted=figures.distinct).mismatches())
-    # The last poll has seen what was there a minute ago, and the first what was there before the beginning.
-    there = world.lists.ids(world.began, datetime.now(UTC) - _POLLED)
+    # The source's dates are whole seconds, and the first poll has seen what was there before the beginning.
+    there = world.lists.ids(world.began, world.polled - _A_SECOND)
     verdict.notifications = figures.distinct
     verdict.notifications_lost = len(there - accepted)
     verdict.requests, verdict.requests_twice = figures.accepted, figures.repeated_bodies

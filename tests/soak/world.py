@@ -74,6 +74,8 @@ class World:
     size: Size
     seed: int
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
+    # When the last poll that counts began: what the source shows later is nobody's yet.
+    polled: datetime = field(default_factory=lambda: datetime.now(UTC))
     answers: Counter[str] = field(default_factory=Counter)
     _leases_moved: timedelta = timedelta()
 
