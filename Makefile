@@ -27,7 +27,7 @@ up: $(VENV)/.local ## keep the mesh running on this machine until Ctrl-C
 	@$(BIN)/gti-mesh up $(ARGS)
 
 test: $(VENV)/.dev ## run every test tier
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --durations 15 --durations-min 5 $(ARGS)
 
 check: $(VENV)/.dev ## ruff, ruff format, mypy --strict, import-linter, terraform fmt
 	@$(BIN)/ruff check .
