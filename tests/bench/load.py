@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import requests
@@ -70,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             found["replay"] = replay(whole, newest, options.replay)
             console.print(found["replay"])
         samples = load(whole, options.minutes * 60, newest - timedelta(minutes=options.replay))
-        found["load"] = summary(samples, options.minutes * 60)
+        found["load"] = summary(samples)
         found["audit"] = _gti_mesh(whole, "audit").splitlines()
     found["samples"] = [asdict(sample) for sample in samples]
     print(json.dumps({name: part for name, part in found.items() if name != "samples"}, indent=1))  # noqa: T201
@@ -120,11 +121,10 @@ def load(whole: Whole, seconds: float, newest: datetime) -> list[Sample]:
     return samples
 
 
-def summary(samples: Sequence[Sample], seconds: float) -> dict[str, object]:
-    """Return rates while the load lasted, the time of draining, and what each part held early and late."""
-    loaded = [sample for sample in samples if sample.seconds <= seconds + _LOOK_SECONDS]
-    early = next(sample for sample in samples if sample.seconds >= min(120.0, seconds / 4))
-    last = loaded[-1]
+def summary(samples: Sequence[Sample]) -> dict[str, object]:
+    """Return rates up to the last request, the time of draining, and what each part held early and late."""
+    last = [later for earlier, later in pairwise(samples) if later.asked > earlier.asked][-1]
+    early = next(sample for sample in samples if sample.seconds >= min(120.0, last.seconds / 4))
     return {
         "seconds": round(last.seconds),
         "minutes_loaded": last.loaded - samples[0].loaded,
