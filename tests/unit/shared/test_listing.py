@@ -79,6 +79,13 @@ def test_what_is_no_json_is_refused(body: bytes) -> None:
         read_listing(body, FIELDS)
 
 
+def test_what_is_known_of_an_item_is_what_is_kept_of_it() -> None:
+    """A NaN, which Python reads and JSON has not, is kept as null; so it is no part of a key either."""
+    listing = read_listing(b'{"data": [{"id": NaN}]}', FIELDS)
+    assert listing
+    assert [(item.text, item.known) for item in listing.items] == [(b'{"id":null}', {"id": None})]
+
+
 @pytest.mark.parametrize("body", [b"[]", b"1", b"{}", b'{"data": {}}', b'{"data": [1]}', b'{"data": [{}, null]}'])
 def test_what_has_no_list_of_objects_is_none(body: bytes) -> None:
     """Nothing else under `data` is a list's answer."""
