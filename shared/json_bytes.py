@@ -22,6 +22,14 @@ def read_json(data: bytes) -> object:
         return _read_slowly(data)
 
 
+def read_object(data: bytes) -> dict[str, object]:
+    """Return the object; raise ValueError when the bytes are no JSON, or another value."""
+    value = read_json(data)
+    if not isinstance(value, dict):
+        raise ValueError("it is no object")
+    return value
+
+
 def _read_slowly(data: bytes) -> object:
     if not _may_hold_long_numbers(data):
         try:

@@ -46,10 +46,10 @@ def simulator_process() -> Iterator[Running]:
 
 
 @pytest.fixture
-def vt(simulator_process: Running) -> Running:
-    """Return the VirusTotal simulator in the state of its start."""
+def vt(simulator_process: Running) -> Iterator[Running]:
+    """Lend the VirusTotal simulator in the state of its start, and bring it back to that: all tests share it."""
+    yield simulator_process
     simulator_process.control.reset()
-    return simulator_process
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +61,7 @@ def secops_process() -> Iterator[RunningSecOps]:
 
 
 @pytest.fixture
-def secops(secops_process: RunningSecOps) -> RunningSecOps:
-    """Return the SecOps simulator in the state of its start."""
+def secops(secops_process: RunningSecOps) -> Iterator[RunningSecOps]:
+    """Lend the SecOps simulator in the state of its start, and bring it back to that."""
+    yield secops_process
     secops_process.control.reset()
-    return secops_process

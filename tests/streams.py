@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+from shared.json_bytes import read_object
 from shared.memory import MemoryBucket, MemoryPublisher
 from shared.messages import IOC_PAGES, IocPageLanded
 from shared.ports import Bucket, Listed, Outgoing, Publisher, Stored, Writer
@@ -288,9 +289,13 @@ class World:
             yield read_page(stored.data, str(sequence))
             sequence += 1
 
+    def logged_items(self) -> list[dict[str, Any]]:
+        """Return every item of the log, in order."""
+        return [read_object(item) for page in self.pages() for item in page.items]
+
     def logged(self) -> Counter[str]:
         """Return how often each notification is in the log."""
-        return Counter(id_of(item) for page in self.pages() for item in page.items)
+        return Counter(map(id_of, self.logged_items()))
 
     def assert_all_logged_once(self) -> None:
         """Hold the log to the source: every notification in exactly one page, and every page published."""

@@ -74,7 +74,7 @@ def read_pages(bucket: Bucket, stream: Stream) -> tuple[PageAccount, ...]:
     found: list[PageAccount] = []
     while page := log.read(len(found) + 1):
         sequence, count = page.head.sequence, len(page.items)
-        keys = tuple(stream.key_of(item) or f"{sequence}/{number}" for number, item in enumerate(page.items))
+        keys = tuple(stream.key_of(page.item(number)) or f"{sequence}/{number}" for number in range(count))
         name = delivery_name(page_name(stream.name, sequence))
         stored = bucket.read(name)
         delivery = read_delivery(stored.data, bucket.uri(name)) if stored else Delivery(items=count)

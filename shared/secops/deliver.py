@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Protocol
 
-from shared.json_bytes import write_json
 from shared.messages import IOC_PAGES, IocPageLanded, dead_letter_topic
 from shared.outcomes import Poison
 from shared.ports import Bucket, Outgoing, Publisher
@@ -92,14 +91,26 @@ class Importer:
 
     def _deliver(self, stream: Stream, page: Page, lease: Lease) -> None:
         first = lease.delivery.done
-        entries = (self._form.entry(item, stream, page.head) for item in page.items[first:])
-        for piece in cut(entries, self._limits, self._form.size, first):
-            if isinstance(piece, Chunk):
-                self._post(stream.log_type, piece, lease)
-            else:
-                self._set_aside(stream, page, piece, lease)
+        entries = (self._entry(stream, page, position) for position in range(first, len(page.items)))
+        try:
+            for piece in cut(entries, self._limits, self._form.size, first):
+                if isinstance(piece, Chunk):
+                    self._post(stream.log_type, piece, lease)
+                else:
+                    self._set_aside(stream, page, piece, lease)
+        except NotAPage as error:
+            lease.keep(reason=str(error))
+            raise Poison(str(error)) from None
         if not lease.delivery.finished:
             lease.keep(done=len(page.items))
+
+    def _entry(self, stream: Stream, page: Page, position: int) -> bytes:
+        try:
+            return self._form.entry(page.items[position], stream, page.head)
+        except ValueError as error:
+            raise NotAPage(
+                f"item {position} of page {page.head.sequence} of {stream.name!r} is no JSON: {error}"
+            ) from None
 
     def _post(self, log_type: str, chunk: Chunk, lease: Lease) -> None:
         before = lease.delivery
@@ -115,9 +126,8 @@ class Importer:
         position = oversize.position
         if position in lease.delivery.oversize:
             return
-        item = page.items[position]
         reason = (
-            f"item {stream.key_of(item)} needs a request of {oversize.bytes} bytes, "
+            f"item {stream.key_of(page.item(position))} needs a request of {oversize.bytes} bytes, "
             f"above the limit of {self._limits.bytes} (SECOPS_MAX_REQUEST_BYTES)"
         )
         if len(page.items) == 1:
@@ -128,12 +138,11 @@ class Importer:
         log.error("secops.oversize: %s", reason)
 
     def _bury(self, stream: Stream, page: Page, position: int, reason: str) -> None:
-        item = page.items[position]
-        date = stream.date_of(item)
+        date = stream.date_of(page.item(position))
         head = page.head.model_copy(update={"first_date": date, "last_date": date, "seen": {}})
         name = f"streams/{stream.name}/oversize/{head.sequence:010d}-{position:04d}.json"
         # False: a delivery that ended before it recorded this has left the same object.
-        self._bucket.create(name, write_page(head, [write_json(item)]))
+        self._bucket.create(name, write_page(head, [page.items[position]]))
         message = landed_message(head, 1, self._bucket.uri(name))
         dead = Outgoing(message.body(), {**message.attributes(), REASON: clip(reason)})
         self._publisher.publish(dead_letter_topic(IOC_PAGES), [dead])

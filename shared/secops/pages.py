@@ -7,9 +7,10 @@ So where the forwarder stands is a function of the last page, and never of somet
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import msgspec
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from shared.json_bytes import read_json
+from shared.json_bytes import read_json, read_object, write_json
 from shared.messages import IocPageLanded
 from shared.outcomes import Misconfigured
 from shared.ports import Bucket
@@ -47,10 +48,22 @@ class PageHead(BaseModel):
 
 @dataclass(frozen=True)
 class Page:
-    """One page: its head and its raw items."""
+    """One page: its head, and its raw items, each as JSON.
+
+    They are read one by one: the values of all of them at once would take much more memory, and longer.
+    """
 
     head: PageHead
-    items: tuple[JsonObject, ...]
+    items: tuple[bytes, ...]
+
+    def item(self, position: int) -> JsonObject:
+        """Return an item; raise NotAPage when it is no JSON."""
+        try:
+            return read_object(self.items[position])
+        except ValueError as error:
+            raise NotAPage(
+                f"item {position} of page {self.head.sequence} of {self.head.stream!r} is no JSON: {error}"
+            ) from None
 
 
 def write_page(head: PageHead, items: Iterable[bytes]) -> bytes:
@@ -61,16 +74,32 @@ def write_page(head: PageHead, items: Iterable[bytes]) -> bytes:
 def read_page(data: bytes, uri: str) -> Page:
     """Read an object's content; raise NotAPage when it is none."""
     try:
-        content = read_json(data)
+        content, items = _cut(data)
         head = PageHead.model_validate(content)
     except ValidationError as error:
         raise NotAPage(f"{uri} is no page: {problems(error)}") from None
     except ValueError as error:
         raise NotAPage(f"{uri} is no JSON: {error}") from None
-    items = content.get("items") if isinstance(content, dict) else None
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+    if items is None or not all(item.startswith(b"{") for item in items):
         raise NotAPage(f"{uri} is no page: it has no list of items")
-    return Page(head, tuple(items))
+    return Page(head, items)
+
+
+def _cut(data: bytes) -> tuple[object, tuple[bytes, ...] | None]:
+    """Return what stands beside the items, and the items as they are, or None where there is no list of them."""
+    try:
+        content = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+        items = msgspec.json.decode(content.pop("items", b"null"), type=list[msgspec.Raw] | None)
+        head = {name: read_json(bytes(value)) for name, value in content.items()}
+    except (msgspec.MsgspecError, RecursionError):
+        return _cut_slowly(data)
+    return head, None if items is None else tuple(map(bytes, items))
+
+
+def _cut_slowly(data: bytes) -> tuple[object, tuple[bytes, ...] | None]:
+    content = read_json(data)
+    items = content.get("items") if isinstance(content, dict) else None
+    return content, tuple(map(write_json, items)) if isinstance(items, list) else None
 
 
 class PageLog:

@@ -12,7 +12,7 @@ from typing import cast
 import msgspec
 import simdjson
 
-from shared.json_bytes import read_json, write_json
+from shared.json_bytes import read_json, read_object, write_json
 from shared.streams import JsonObject, look_up
 
 
@@ -76,9 +76,13 @@ def _known(items: object, fields: tuple[str, ...]) -> Iterator[JsonObject]:
 
 
 def _part(item: simdjson.Object, paths: list[list[str]]) -> JsonObject:
-    """Return those parts of an object that lie on the paths."""
+    """Return those parts of an object that lie on the paths; raise ValueError when a name on one is there twice."""
     part: JsonObject = {}
+    names = list(item.keys())
     for name in dict.fromkeys(path[0] for path in paths):
+        if names.count(name) > 1:
+            # simdjson finds the first one, and whoever reads the page later keeps the last.
+            raise ValueError("the same name twice")
         value = item.get(name)
         deeper = [path[1:] for path in paths if path[0] == name]
         if isinstance(value, simdjson.Object) and all(deeper):
@@ -101,8 +105,4 @@ def _carefully(body: bytes) -> Listing | None:
         return None
     texts = map(write_json, items)
     # What is kept counts: a NaN, which is no JSON, is written as null.
-    return Listing(tuple(SourceItem(text, _object(text)) for text in texts), str(cursor) if cursor else None)
-
-
-def _object(text: bytes) -> JsonObject:
-    return cast("JsonObject", read_json(text))
+    return Listing(tuple(SourceItem(text, read_object(text)) for text in texts), str(cursor) if cursor else None)

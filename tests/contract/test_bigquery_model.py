@@ -224,7 +224,7 @@ def test_the_tables_equal_the_model(warehouse: Warehouse) -> None:
     run_state_machine_as_test(
         OnThisWarehouse,
         settings=settings(
-            max_examples=8,
+            max_examples=5,
             stateful_step_count=12,
             deadline=None,
             # Twelve steps can be read as they are; shrinking them on an emulator takes minutes.

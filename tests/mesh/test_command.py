@@ -14,6 +14,7 @@ import requests
 
 from infra.local.endpoints import Endpoints, read_endpoints
 from infra.local.machine import PUBSUB_VARIABLE
+from shared.feeds.definition import known_feeds
 from shared.minutes import last_due
 from tests.mesh.whole import warehouse
 from tests.waiting import wait_until
@@ -35,17 +36,21 @@ def run(*arguments: str, folder: Path, seconds: float = 150, **environment: str)
     )
 
 
+@pytest.mark.timeout(300)
 def test_the_demo_balances_and_says_so(tmp_path: Path) -> None:
-    """Exit 0, a report whose figures fit together, and one dead letter with its reason."""
-    done = run("demo", "--minutes", "9", "--lines", "4", "--report", "out/report.json", folder=tmp_path)
+    """Exit 0 with every feed, a report whose figures fit together, and each dead letter with its reason."""
+    arguments = ("--feeds", ",".join(known_feeds()), "--minutes", "5", "--lines", "4", "--report", "out/report.json")
+    done = run("demo", *arguments, folder=tmp_path, seconds=280)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "everything balances" in done.stdout
     report = json.loads((tmp_path / "out/report.json").read_text())
-    domains = report["feeds"]["domains"]
-    assert domains["balanced"] is True
-    assert (domains["due"], domains["merged"], domains["absent"], domains["dead"]) == (9, 8, 1, 0)
-    assert domains["lines"] == domains["history_rows"] + domains["rejected"]
-    assert (domains["rejected"], domains["staging_rows"]) == (2, 0)
+    assert set(report["feeds"]) == set(known_feeds())
+    for found in report["feeds"].values():
+        assert found["balanced"] is True
+        assert (found["due"], found["merged"], found["absent"], found["dead"]) == (5, 4, 1, 0)
+        assert found["lines"] == found["history_rows"] + found["rejected"]
+        assert found["staging_rows"] == 0
+    assert sum(found["rejected"] for found in report["feeds"].values()) == 2
     stream = report["streams"]["ioc_stream"]
     assert stream["balanced"] is True
     assert stream["notifications"] == stream["delivered"] + stream["dead_lettered"] >= 120

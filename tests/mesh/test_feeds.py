@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-import orjson
 import pytest
 
 from infra.local.mesh import LocalMesh
@@ -77,15 +76,3 @@ def test_a_feed_whose_licence_came_is_replayed(whole: Whole) -> None:
     assert counted(whole, "merged") == dict.fromkeys(FEEDS, 2)
     [row] = whole.rows("SELECT COUNT(*) AS n FROM `{d}.urls_history`")
     assert row["n"] == 6
-
-
-@pytest.mark.timeout(300)
-def test_the_demo_balances_with_every_feed(tmp_path: Path) -> None:
-    """Each of them by itself."""
-    arguments = ("--feeds", ",".join(FEEDS), "--minutes", "4", "--lines", "3", "--report", "report.json")
-    done = run("demo", *arguments, folder=tmp_path, seconds=280)
-    assert done.returncode == 0, done.stdout + done.stderr
-    report = orjson.loads((tmp_path / "report.json").read_bytes())["feeds"]
-    assert {
-        feed: (found["balanced"], found["due"], found["absent"]) for feed, found in report.items()
-    } == dict.fromkeys(FEEDS, (True, 4, 1))

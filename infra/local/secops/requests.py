@@ -1,6 +1,5 @@
 """What logs:import accepts, checked as documented (google/cloud/chronicle/v1beta/ingestion.proto)."""
 
-import binascii
 from typing import Annotated
 
 from pydantic import (
@@ -21,15 +20,6 @@ class BadImportError(ValueError):
     """A request that is refused; the text says why."""
 
 
-def _decoded(value: object) -> bytes:
-    if not isinstance(value, str):
-        raise ValueError("data must be a base64 string")
-    try:
-        return binascii.a2b_base64(value, strict_mode=True)
-    except binascii.Error as error:
-        raise ValueError(f"data is not base64: {error}") from None
-
-
 def _written(value: object) -> object:
     if not isinstance(value, str):
         raise ValueError("a time must be a string in RFC 3339")
@@ -40,7 +30,8 @@ Time = Annotated[AwareDatetime, BeforeValidator(_written)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    # Bytes are base64, of either alphabet, padded or not (protobuf.dev/programming-guides/json).
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, val_json_bytes="base64")
 
 
 class Label(_Part):
@@ -53,7 +44,7 @@ class Label(_Part):
 class Log(_Part):
     """One raw log."""
 
-    data: Annotated[bytes, BeforeValidator(_decoded), Field(min_length=1)]
+    data: Annotated[bytes, Field(min_length=1)]
     log_entry_time: Time = Field(validation_alias=AliasChoices("log_entry_time", "logEntryTime"))
     collection_time: Time = Field(validation_alias=AliasChoices("collection_time", "collectionTime"))
     environment_namespace: str = Field(

@@ -11,7 +11,7 @@ from shared.push import REASON
 from shared.secops.chunks import Limits
 from shared.secops.delivery import LEASE, Delivery, delivery_name, read_delivery
 from shared.secops.errors import ImportRefused, SecOpsTrouble
-from shared.secops.pages import page_name, read_page
+from shared.secops.pages import page_name, read_page, write_page
 from tests.doubles import NOON
 from tests.streams import DiedError, Life, World, id_of
 
@@ -190,7 +190,8 @@ def test_an_oversize_item_is_set_aside_and_the_rest_goes_on() -> None:
     alone = IocPageLanded.model_validate_json(dead.body)
     stored = world.bucket.read(alone.uri.removeprefix(world.bucket.uri("")))
     assert stored
-    assert read_page(stored.data, alone.uri).items == (big,)
+    page = read_page(stored.data, alone.uri)
+    assert (len(page.items), page.item(0)) == (1, big)
 
 
 def test_an_oversize_item_can_be_sent_once_the_limit_is_raised() -> None:
@@ -234,6 +235,22 @@ def test_a_page_without_items_is_done_at_once() -> None:
     world.bucket.replace(name, head.model_dump_json().encode()[:-1] + b',"items":[]}', stored.generation)
     world.importer().handle(message.model_copy(update={"items": 0}))
     assert not world.secops.bodies
+
+
+def test_an_item_that_is_no_json_ends_its_page_with_a_reason() -> None:
+    """Somebody has changed the page; requests before it stay counted, and the rest is dead-lettered."""
+    world, message = landed()
+    name = message.uri.removeprefix(world.bucket.uri(""))
+    stored = world.bucket.read(name)
+    assert stored
+    page = read_page(stored.data, name)
+    broken = write_page(page.head, [*page.items[:4], b'{"id":"\xff"}'])
+    world.bucket.replace(name, broken, stored.generation)
+    with pytest.raises(Poison, match="item 4 of page 1 of 'ioc_stream' is no JSON"):
+        world.importer(limits=Limits(bytes=3_900_000, logs=2)).handle(message)
+    found = delivery(world, message)
+    assert (found.done, found.accepted, found.dead, found.held_until) == (2, 2, 3, None)
+    assert "is no JSON" in (found.reason or "")
 
 
 def test_a_changed_limit_between_two_deliveries_repeats_nothing() -> None:

@@ -43,7 +43,7 @@ def test_a_backlog_is_brought_in_once_and_in_order(world: World) -> None:
     world.assert_all_logged_once()
     assert (polled.notifications, polled.finished) == (23, True)
     assert [len(page.items) for page in world.pages()] == [5, 5, 5, 5, 3]
-    dates = [item["context_attributes"]["notification_date"] for page in world.pages() for item in page.items]  # type: ignore[index]
+    dates = [item["context_attributes"]["notification_date"] for item in world.logged_items()]
     assert dates == sorted(dates)
     last = world.messages()[-1]
     assert (last.sequence, last.items, last.last_date) == (5, 3, spread(23)[-1])

@@ -62,11 +62,20 @@ def test_ordinary_answers_are_read_quickly() -> None:
         '{"id": 123456789012345678901234567890}',
         r'{"id": "\ud800"}',
         f'{{"id": {"[" * 1100}{"]" * 1100}}}',
+        '{"id": "first", "id": "last"}',
+        '{"context_attributes": {"date": 1, "date": 2}}',
     ],
 )
 def test_what_needs_care_is_left_to_it(item: str) -> None:
-    """Integers beyond 64 bits, halves of a surrogate pair, and nesting beyond what pages are read with."""
+    """Integers beyond 64 bits, halves of a surrogate pair, nesting beyond what pages are read with, a name twice."""
     assert _quickly(f'{{"data": [{item}]}}'.encode(), FIELDS) is None
+
+
+def test_of_a_name_twice_the_last_counts_as_for_whoever_reads_the_page() -> None:
+    """What a poll knows of an item is what its delivery will find."""
+    listing = read_listing(b'{"data": [{"id": "first", "id": "last"}]}', FIELDS)
+    assert listing
+    assert listing.items[0].known == read_json(listing.items[0].text) == {"id": "last"}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Answers `GET /api/v3/ioc_stream` and `GET /api/v3/collections`."""
 
-import heapq
 import json
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,6 +42,9 @@ class Item(Protocol):
         """Return the item as JSON."""
 
 
+_Place = tuple[tuple[int, str], Item]
+
+
 @dataclass(frozen=True)
 class List:
     """How one list is asked."""
@@ -71,6 +74,7 @@ class ListsApi:
         self.cursor_seconds: float | None = None
         self.requests: Counter[tuple[str, int]] = Counter()
         self.last_query: dict[str, str] = {}
+        self._found: tuple[object, list[_Place]] = (None, [])
 
     def routes(self) -> list[Route]:
         """Return the routes of the API port."""
@@ -104,11 +108,22 @@ class ListsApi:
             after = self._after(request)
         except (BadFilterError, BadCursorError) as error:
             return errors.error(400, "BadRequestError", str(error))
-        places = [(_place(item.date, item.id, descending), item) for item in self._items(which, found)]
-        begin = _place(after.date, after.id, descending) if after else None
-        left = [each for each in places if begin is None or each[0] > begin]
-        page = [item for _, item in heapq.nsmallest(limit + 1, left, key=itemgetter(0))]
-        return self._answer(request, which, page[:limit], more=len(page) > limit, count=len(places))
+        places = self._places(which, found, descending)
+        begin = bisect_right(places, _place(after.date, after.id, descending), key=itemgetter(0)) if after else 0
+        page = [item for _, item in places[begin : begin + limit]]
+        return self._answer(request, which, page, more=begin + limit < len(places), count=len(places))
+
+    def _places(self, which: List, found: Filter, descending: bool) -> list[_Place]:
+        """Return what a question finds, in order; a walk asks it again for every page, so the last is remembered."""
+        question = (which.path, found, descending, self._now(), self.timeline.version)
+        before, places = self._found
+        if before != question:
+            places = sorted(
+                ((_place(item.date, item.id, descending), item) for item in self._items(which, found)),
+                key=itemgetter(0),
+            )
+            self._found = question, places
+        return places
 
     def _after(self, request: Request) -> Cursor | None:
         text = request.query.get("cursor")

@@ -105,7 +105,9 @@ class Notification:
 def _entity_text(seed: str, kind: str, slot: int) -> str:
     analysed = 1_760_000_000 + slot * 3600
     entity = _WRITERS[kind](Sighting(f"{seed}/stream/{kind}/{slot}", analysed=analysed, modified=analysed + 60))
-    return json.dumps({name: value for name, value in entity.items() if name != "relationships"})
+    # A feed's context is who submitted an object; a notification has its own under the same name.
+    left_out = ("relationships", "context_attributes")
+    return json.dumps({name: value for name, value in entity.items() if name not in left_out})
 
 
 @dataclass(frozen=True)

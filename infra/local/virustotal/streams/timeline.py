@@ -22,13 +22,20 @@ class Timeline:
 
     def __post_init__(self) -> None:
         self._lock = Lock()
+        self._resets = 0
         self.reset()
 
     def reset(self) -> None:
         """Forget what was added."""
         with self._lock:
             self._added: list[Notification] = []
+            self._resets += 1
             self.flowing = self.interval > 0
+
+    @property
+    def version(self) -> tuple[int, int, bool]:
+        """Something that is another one whenever the notifications of a moment are others."""
+        return self._resets, len(self._added), self.flowing
 
     def add(self, *, count: int, date: int, spacing: float, padding: int) -> list[Notification]:
         """Add notifications from a date on."""
