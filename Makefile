@@ -1,8 +1,8 @@
 # Every target makes its own .venv from the pinned requirements; uv is used when it is there, plain venv and pip otherwise.
 SHELL := /bin/bash
 PYTHON ?= python3
-# Each worker of the tests starts emulators of its own: about 1 GB and most of a processor.
-WORKERS ?= 2
+# Each worker of the tests starts emulators of its own: about 1 GB and most of a processor, less its waits for them.
+WORKERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 CLOUD_VENV := .venv-cloud
@@ -27,7 +27,7 @@ up: $(VENV)/.local ## keep the mesh running on this machine until Ctrl-C
 	@$(BIN)/gti-mesh up $(ARGS)
 
 test: $(VENV)/.dev ## run every test tier
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --durations 15 --durations-min 5 $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 15 --durations-min 5 $(ARGS)
 
 check: $(VENV)/.dev ## ruff, ruff format, mypy --strict, import-linter, terraform fmt
 	@$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from unittest.mock import patch
 
 import pytest
 
@@ -12,6 +13,13 @@ from infra.topology import Topology
 from shared.outcomes import Misconfigured
 from tests.secops import RunningSecOps, end_secops, start_secops
 from tests.simulator import Running, end, start
+
+
+@pytest.fixture(autouse=True)
+def own_environment() -> Iterator[None]:
+    """Undo what a test, or the command that it runs, does to the environment: Google's clients are pointed by it."""
+    with patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture(scope="session")

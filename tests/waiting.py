@@ -3,11 +3,20 @@
 import time
 from collections.abc import Callable
 
+_SHORTEST, _LONGEST = 0.05, 1.0
+
 
 def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    """Return once the condition holds; fail the test, saying what was waited for, when it does not in time."""
+    """Return once the condition holds; fail the test, saying what was waited for, when it does not in time.
+
+    A condition that takes long to ask is asked less often: it must not slow down what it waits for.
+    """
     deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
+    while True:
+        asked = time.monotonic()
+        if condition():
+            return
+        now = time.monotonic()
+        if now > deadline:
             raise AssertionError(f"not within {seconds:g} s: {what}")
-        time.sleep(0.05)
+        time.sleep(min(max(3 * (now - asked), _SHORTEST), _LONGEST))

@@ -71,7 +71,7 @@ def _items(samples: Path | None) -> Iterator[JsonObject]:
 
 def _made_up() -> Iterator[bytes]:
     for number in range(_SAMPLES):
-        yield Notification("parser", number, 1_790_000_000 + number).text().encode()
+        yield Notification("parser", number, 1_790_000_000 + number).written()
 
 
 def _encoded(data: bytes) -> str:

@@ -5,6 +5,7 @@ items out as they are, less the white space; simdjson proves that all of it is J
 either of them does not take is read again, slowly: that decides.
 """
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
@@ -42,6 +43,7 @@ class _Answer(msgspec.Struct):
 
 
 _DECODER = msgspec.json.Decoder(_Answer)
+_thread = threading.local()
 
 
 def read_listing(body: bytes, fields: tuple[str, ...]) -> Listing | None:
@@ -57,13 +59,21 @@ def _quickly(body: bytes, fields: tuple[str, ...]) -> Listing | None:
         compact = msgspec.json.format(body, indent=-1)
         answer = _DECODER.decode(compact)
         # simdjson passes over a byte order mark, and goes one level deeper than orjson, which will read the page.
-        document = cast("simdjson.Array", simdjson.Parser().parse(b"[%b]" % compact))
+        document = cast("simdjson.Array", _parser().parse(b"[%b]" % compact))
         known = list(_known(cast("simdjson.Object", document[0])["data"], fields))
     except (ValueError, RuntimeError):
-        # RuntimeError: an integer of more than 64 bits.
+        # RuntimeError: an integer of more than 64 bits, or a parser whose last document is still looked at.
         return None
     items = map(SourceItem, map(bytes, answer.data), known)
     return Listing(tuple(items), (answer.meta and answer.meta.cursor) or None)
+
+
+def _parser() -> simdjson.Parser:
+    """Return this thread's parser: a new one asks for memory of its own, which takes longer than parsing a page."""
+    parser: simdjson.Parser | None = getattr(_thread, "parser", None)
+    if parser is None:
+        parser = _thread.parser = simdjson.Parser()
+    return parser
 
 
 def _known(items: object, fields: tuple[str, ...]) -> Iterator[JsonObject]:

@@ -47,7 +47,7 @@ def test_the_parser_reads_what_it_should() -> None:
 
 def test_every_field_is_one_that_notifications_have() -> None:
     """Held against every simulated entity type, whose shapes other tests hold to real lines."""
-    items: list[JsonObject] = [json.loads(Notification("s", number, 1).text()) for number in range(100)]
+    items: list[JsonObject] = [json.loads(Notification("s", number, 1).written()) for number in range(100)]
     missing = {path for path in fields_read() if all(look_up(item, path) is None for item in items)}
     assert not missing
 

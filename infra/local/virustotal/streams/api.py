@@ -38,7 +38,7 @@ class Item(Protocol):
     def date(self) -> int:
         """What the list sorts by."""
 
-    def text(self) -> str:
+    def written(self) -> bytes:
         """Return the item as JSON."""
 
 
@@ -147,9 +147,13 @@ class ListsApi:
             issued = self._simulator.clock.now().timestamp()
             meta["cursor"] = Cursor(items[-1].date, items[-1].id, issued, _question(request)).write()
             links["next"] = f"{API}/{which.path}?{urlencode({**request.query, 'cursor': meta['cursor']})}"
-        texts = ", ".join(item.text() for item in items)
-        body = f'{{"data": [{texts}], "meta": {json.dumps(meta)}, "links": {json.dumps(links)}}}'
-        return Answer(200, body.encode(), {"Content-Type": "application/json; charset=utf-8"})
+        data = b", ".join([item.written() for item in items])
+        body = b'{"data": [%b], "meta": %b, "links": %b}' % (
+            data,
+            json.dumps(meta).encode(),
+            json.dumps(links).encode(),
+        )
+        return Answer(200, body, {"Content-Type": "application/json; charset=utf-8"})
 
     def _now(self) -> int:
         return int(self._simulator.clock.now().timestamp())

@@ -34,7 +34,7 @@ class Filter:
 _LOOK: Mapping[str, Callable[[Notification, str], bool]] = {
     "origin": lambda one, value: one.origin == value,
     "entity_type": lambda one, value: one.entity_type == value,
-    "entity_id": lambda one, value: f'"id": "{value}"' in one.entity_text(),
+    "entity_id": lambda one, value: f'"id": "{value}"'.encode() in one.entity(),
     "source_type": lambda one, value: any(source["type"] == value for source in one.sources()),
     "source_id": lambda one, value: any(source["id"] == value for source in one.sources()),
     "notification_tag": lambda one, value: value in one.tags(),

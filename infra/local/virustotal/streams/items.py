@@ -80,13 +80,13 @@ class Notification:
             "hunting_info": self._hunting_info(),
         }
 
-    def entity_text(self) -> str:
+    def entity(self) -> bytes:
         """Return the entity as JSON."""
-        return _entity_text(self.seed, self.entity_type, self.number // len(ENTITY_TYPES) % _ENTITIES_A_TYPE)
+        return _entity(self.seed, self.entity_type, self.number // len(ENTITY_TYPES) % _ENTITIES_A_TYPE)
 
-    def text(self) -> str:
+    def written(self) -> bytes:
         """Return the item as JSON."""
-        return f'{self.entity_text()[:-1]}, "context_attributes": {json.dumps(self.context())}}}'
+        return b'%b, "context_attributes": %b}' % (self.entity()[:-1], json.dumps(self.context()).encode())
 
     def _hunting_info(self) -> Json | None:
         if self.origin == "subscriptions" and not self.padding:
@@ -102,12 +102,12 @@ class Notification:
 
 
 @lru_cache(maxsize=len(ENTITY_TYPES) * _ENTITIES_A_TYPE)
-def _entity_text(seed: str, kind: str, slot: int) -> str:
+def _entity(seed: str, kind: str, slot: int) -> bytes:
     analysed = 1_760_000_000 + slot * 3600
     entity = _WRITERS[kind](Sighting(f"{seed}/stream/{kind}/{slot}", analysed=analysed, modified=analysed + 60))
     # A feed's context is who submitted an object; a notification has its own under the same name.
     left_out = ("relationships", "context_attributes")
-    return json.dumps({name: value for name, value in entity.items() if name not in left_out})
+    return json.dumps({name: value for name, value in entity.items() if name not in left_out}).encode()
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Vulnerability:
         """The collection's id."""
         return f"vulnerability--cve-{datetime.fromtimestamp(self.date, UTC).year}-{10_000 + self.number}"
 
-    def text(self) -> str:
+    def written(self) -> bytes:
         """Return the item as JSON."""
         draw = Draw(f"{self.seed}/vulnerability/{self.number}")
         cve = self.id.removeprefix("vulnerability--").upper()
@@ -149,4 +149,4 @@ class Vulnerability:
             "attributes": attributes,
             "context_attributes": {"shared_with_me": False, "role": "viewer"},
         }
-        return json.dumps(item)
+        return json.dumps(item).encode()
