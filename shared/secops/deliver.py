@@ -91,7 +91,10 @@ class Importer:
 
     def _deliver(self, stream: Stream, page: Page, lease: Lease) -> None:
         first = lease.delivery.done
-        entries = (self._entry(stream, page, position) for position in range(first, len(page.items)))
+        entries = (
+            self._form.entry(page.item(position), page.items[position], stream, page.head)
+            for position in range(first, len(page.items))
+        )
         try:
             for piece in cut(entries, self._limits, self._form.size, first):
                 if isinstance(piece, Chunk):
@@ -103,14 +106,6 @@ class Importer:
             raise Poison(str(error)) from None
         if not lease.delivery.finished:
             lease.keep(done=len(page.items))
-
-    def _entry(self, stream: Stream, page: Page, position: int) -> bytes:
-        try:
-            return self._form.entry(page.items[position], stream, page.head)
-        except ValueError as error:
-            raise NotAPage(
-                f"item {position} of page {page.head.sequence} of {stream.name!r} is no JSON: {error}"
-            ) from None
 
     def _post(self, log_type: str, chunk: Chunk, lease: Lease) -> None:
         before = lease.delivery

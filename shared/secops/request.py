@@ -8,7 +8,7 @@ import base64
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from shared.json_bytes import read_object, write_json
+from shared.json_bytes import write_json
 from shared.secops.cleaning import write_cleaned
 from shared.secops.pages import PageHead
 from shared.streams import JsonObject, Stream
@@ -49,9 +49,8 @@ class Form:
         next(separated, None)
         return b"".join((self.head, *separated, self.tail))
 
-    def entry(self, text: bytes, stream: Stream, page: PageHead) -> bytes:
-        """Return one notification, given as JSON, as an element of `logs`; raise ValueError when it is no object."""
-        item = read_object(text)
+    def entry(self, item: JsonObject, text: bytes, stream: Stream, page: PageHead) -> bytes:
+        """Return one notification, read from the JSON `text`, as an element of `logs`."""
         data = write_cleaned(item) if self.clean else text
         happened = stream.date_of(item) or page.landed_at
         fields: JsonObject = {

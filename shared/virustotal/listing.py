@@ -60,7 +60,7 @@ def _quickly(body: bytes, fields: tuple[str, ...]) -> Listing | None:
         answer = _DECODER.decode(compact)
         # simdjson passes over a byte order mark, and goes one level deeper than orjson, which will read the page.
         document = cast("simdjson.Array", _parser().parse(b"[%b]" % compact))
-        known = list(_known(cast("simdjson.Object", document[0])["data"], fields))
+        known = list(_known(_value(cast("simdjson.Object", document[0]), "data"), fields))
     except (ValueError, RuntimeError):
         # RuntimeError: an integer of more than 64 bits, or a parser whose last document is still looked at.
         return None
@@ -86,20 +86,26 @@ def _known(items: object, fields: tuple[str, ...]) -> Iterator[JsonObject]:
 
 
 def _part(item: simdjson.Object, paths: list[list[str]]) -> JsonObject:
-    """Return those parts of an object that lie on the paths; raise ValueError when a name on one is there twice."""
+    """Return those parts of an object that lie on the paths."""
     part: JsonObject = {}
-    names = list(item.keys())
     for name in dict.fromkeys(path[0] for path in paths):
-        if names.count(name) > 1:
-            # simdjson finds the first one, and whoever reads the page later keeps the last.
-            raise ValueError("the same name twice")
-        value = item.get(name)
+        value = _value(item, name)
         deeper = [path[1:] for path in paths if path[0] == name]
         if isinstance(value, simdjson.Object) and all(deeper):
             part[name] = _part(value, deeper)
         else:
             part[name] = _plain(value)
     return part
+
+
+def _value(item: simdjson.Object, name: str) -> object:
+    """Return what an object has under a name, or None; raise ValueError when the name is there twice.
+
+    simdjson finds the first of them, and whoever reads the page later keeps the last.
+    """
+    if list(item.keys()).count(name) > 1:
+        raise ValueError("a name is there twice")
+    return item.get(name)
 
 
 def _plain(value: object) -> object:

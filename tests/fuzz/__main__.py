@@ -8,6 +8,8 @@ from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
 
+from tests.bench.section import write_section
+from tests.fuzz.page import page
 from tests.fuzz.target import Fuzzed
 from tests.fuzz.targets import TARGETS, fuzz_target
 
@@ -20,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--target", action="append", choices=sorted(TARGETS), help="only this one; may be repeated")
     parser.add_argument("--workers", type=int, default=2, help="targets at once (default: 2)")
     parser.add_argument("--report", type=Path, help="write the figures to this file as JSON")
+    parser.add_argument("--page", type=Path, help="write them into this page, in place of those that it has")
     options = parser.parse_args(arguments)
     names = options.target or list(TARGETS)
     failed, found = False, []
@@ -35,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _say(_told(found[-1]))
     if options.report:
         options.report.write_text(json.dumps([asdict(one) for one in found], indent=2) + "\n", encoding="utf-8")
+    if options.page and not failed:
+        write_section(options.page, "fuzzed", page(found))
     return 1 if failed else 0
 
 

@@ -41,7 +41,7 @@ JSON = st.recursive(
 def test_an_entry_has_what_the_method_asks_for() -> None:
     """Data in base64, both times in order, namespace and labels."""
     item = notification(1, NOON - timedelta(minutes=5))
-    entry = json.loads(Form(namespace="blue", use_case="hunting").entry(write_json(item), STREAM, HEAD))
+    entry = json.loads(Form(namespace="blue", use_case="hunting").entry(item, write_json(item), STREAM, HEAD))
     assert json.loads(base64.b64decode(entry.pop("data")))["id"] == "host-1.example"
     assert entry == {
         "log_entry_time": "2026-11-21T11:55:00.000000Z",
@@ -60,7 +60,7 @@ def test_collection_is_after_the_event_whatever_the_item_says(date: object) -> N
     item = notification(1, NOON)
     value = int(date.timestamp()) if isinstance(date, datetime) else date
     item["context_attributes"]["notification_date"] = value
-    entry = json.loads(Form().entry(write_json(item), STREAM, HEAD))
+    entry = json.loads(Form().entry(item, write_json(item), STREAM, HEAD))
     happened = datetime.fromisoformat(entry["log_entry_time"])
     assert happened < datetime.fromisoformat(entry["collection_time"])
     assert happened == (date if isinstance(date, datetime) else NOON)
@@ -90,7 +90,7 @@ def test_cleaning_is_what_it_is_defined_as(item: dict[str, object]) -> None:
 def test_verbatim_keeps_everything() -> None:
     """With SECOPS_CLEAN off the item travels as it came, in its own order."""
     item = notification(1, NOON)
-    data = json.loads(Form(clean=False).entry(write_json(item), STREAM, HEAD))["data"]
+    data = json.loads(Form(clean=False).entry(item, write_json(item), STREAM, HEAD))["data"]
     assert base64.b64decode(data) == write_json(item)
     assert list(json.loads(base64.b64decode(data))) == list(item)
 
@@ -99,7 +99,9 @@ def test_the_same_page_makes_the_same_bytes() -> None:
     """Whatever the order of the keys in which it was read."""
     item = notification(1, NOON)
     backwards = dict(reversed(item.items()))
-    assert Form().entry(write_json(item), STREAM, HEAD) == Form().entry(write_json(backwards), STREAM, HEAD)
+    assert Form().entry(item, write_json(item), STREAM, HEAD) == Form().entry(
+        backwards, write_json(backwards), STREAM, HEAD
+    )
 
 
 @settings(max_examples=40, deadline=None)
@@ -107,7 +109,7 @@ def test_the_same_page_makes_the_same_bytes() -> None:
 def test_an_entry_is_never_larger_than_foreseen(item: dict[str, object]) -> None:
     """Pages are filled by what an item may need at most; so what fills a page fits into one request."""
     form = Form(namespace="n" * 9, use_case="ü" * 9)
-    assert len(form.entry(write_json(item), STREAM, HEAD)) + 1 <= form.most(len(write_json(item)))
+    assert len(form.entry(item, write_json(item), STREAM, HEAD)) + 1 <= form.most(len(write_json(item)))
 
 
 @settings(max_examples=40, deadline=None)
