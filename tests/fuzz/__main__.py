@@ -4,7 +4,6 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -37,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 continue
             _say(_told(found[-1]))
     if options.report:
-        options.report.write_text(json.dumps([asdict(one) for one in found], indent=2) + "\n", encoding="utf-8")
+        options.report.write_text(json.dumps([vars(one) for one in found], indent=2) + "\n", encoding="utf-8")
     if options.page and not failed:
         write_section(options.page, "fuzzed", page(found))
     return 1 if failed else 0
