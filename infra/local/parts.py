@@ -153,7 +153,7 @@ def service(name: str, declared: Service, port: int, environment: Mapping[str, s
     return Part(
         name=name,
         command=_module(
-            "functions_framework",
+            "infra.local.service",
             *("--source", str(locate_source(declared.source)), "--target", declared.target),
             *("--host", HOST, "--port", str(port)),
         ),

