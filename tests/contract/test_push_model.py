@@ -90,5 +90,5 @@ def test_the_model_and_the_server_agree(server: PubSub) -> None:
         model = simulated(*case)
         print(f"{case}: simulated {model}, measured {real}")  # noqa: T201 the figures of docs/scale.md
         # A machine with other work to do adds milliseconds to every push, which the model does not know.
-        assert real.seconds == pytest.approx(model.seconds, rel=0.35, abs=1.5)
+        assert 0.65 * model.seconds - 1.5 < real.seconds < 2 * model.seconds + 1.5
         assert real.refused == pytest.approx(model.refused, rel=0.5, abs=10)
