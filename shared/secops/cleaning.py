@@ -3,7 +3,7 @@
 from shared.json_bytes import write_json
 from shared.streams import JsonObject
 
-_CAN_BE_EMPTY = frozenset((str, list, dict, type(None)))
+_CONTAINERS = frozenset((dict, list))
 
 
 def write_cleaned(item: JsonObject) -> bytes:
@@ -14,17 +14,19 @@ def write_cleaned(item: JsonObject) -> bytes:
 def cleaned(item: JsonObject) -> JsonObject:
     """Return an item without its empty values, and nothing else changed; zero and false are not empty.
 
-    An item has hundreds of values: types are compared and not asked for, and values that hold no others cost no call.
+    An item has hundreds of values, most of them texts: types are compared and not asked for, the most frequent first.
     Going through only those parts whose JSON has something empty in it took longer: most parts have.
     """
     kept: JsonObject = {}
     for name, value in item.items():
-        if value:
-            kind = value.__class__
-            inner = cleaned(value) if kind is dict else _cleaned(value) if kind is list else value  # type: ignore[arg-type]
-            if inner:
+        kind = value.__class__
+        if kind is str:
+            if value:
+                kept[name] = value
+        elif kind in _CONTAINERS:
+            if inner := cleaned(value) if kind is dict else _cleaned(value):  # type: ignore[arg-type]
                 kept[name] = inner
-        elif value.__class__ not in _CAN_BE_EMPTY:
+        elif value is not None:
             kept[name] = value
     return kept
 
@@ -32,11 +34,13 @@ def cleaned(item: JsonObject) -> JsonObject:
 def _cleaned(values: list[object]) -> list[object]:
     kept: list[object] = []
     for value in values:
-        if value:
-            kind = value.__class__
-            inner = cleaned(value) if kind is dict else _cleaned(value) if kind is list else value  # type: ignore[arg-type]
-            if inner:
+        kind = value.__class__
+        if kind is str:
+            if value:
+                kept.append(value)
+        elif kind in _CONTAINERS:
+            if inner := cleaned(value) if kind is dict else _cleaned(value):  # type: ignore[arg-type]
                 kept.append(inner)
-        elif value.__class__ not in _CAN_BE_EMPTY:
+        elif value is not None:
             kept.append(value)
     return kept

@@ -66,6 +66,17 @@ class Page:
             ) from None
 
 
+_STORED = msgspec.json.Decoder(
+    msgspec.defstruct(
+        "_Stored",
+        [
+            *((name, object, msgspec.UNSET) for name in PageHead.model_fields),
+            ("items", list[msgspec.Raw] | None, None),
+        ],
+    )
+)
+
+
 def write_page(head: PageHead, items: Iterable[bytes]) -> bytes:
     """Return the content of the object that holds these items, each of them JSON."""
     return b'%b,"items":[%b]}' % (head.model_dump_json().encode()[:-1], b",".join(items))
@@ -88,11 +99,12 @@ def read_page(data: bytes, uri: str) -> Page:
 def _cut(data: bytes) -> tuple[object, tuple[bytes, ...] | None]:
     """Return what stands beside the items, and the items as they are, or None where there is no list of them."""
     try:
-        content = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-        items = msgspec.json.decode(content.pop("items", b"null"), type=list[msgspec.Raw] | None)
-        head = {name: read_json(bytes(value)) for name, value in content.items()}
+        stored = _STORED.decode(data)
     except (msgspec.MsgspecError, RecursionError):
         return _cut_slowly(data)
+    content = msgspec.structs.asdict(stored)
+    items = content.pop("items")
+    head = {name: value for name, value in content.items() if value is not msgspec.UNSET}
     return head, None if items is None else tuple(map(bytes, items))
 
 

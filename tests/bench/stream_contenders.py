@@ -11,7 +11,6 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from multiprocessing import Process, Queue
 from pathlib import Path
@@ -36,6 +35,7 @@ from shared.virustotal.pages import Pages
 
 _LIMITS = Limits(bytes=3_900_000, logs=1000)
 _STREAM = find_stream("ioc_stream")
+# Instances of the importer; Cloud Run starts up to five.
 _IMPORTERS = 2
 # What the predecessor allows itself by default.
 _PREDECESSOR_BYTES = 3_200_000
@@ -74,18 +74,18 @@ def _import(secops: str, folder: str, queue: Any, told: Any) -> None:
         limits=_LIMITS,
         now=_now,
     )
-    with ThreadPoolExecutor(_IMPORTERS) as threads:
-        bodies: Iterator[bytes] = iter(queue.get, None)
-        list(threads.map(lambda body: importer.handle(IocPageLanded.model_validate_json(body)), bodies))
+    for body in iter(queue.get, None):
+        importer.handle(IocPageLanded.model_validate_json(body))
     told.put(_peak())
 
 
 def mesh(virustotal: str, secops: str, folder: str) -> tuple[float, float]:
-    """Poll in this process and import in another, as the two services do."""
+    """Poll in this process and import in others, as the two services do."""
     queue: Any = Queue()
     told: Any = Queue()
-    other = Process(target=_import, args=(secops, folder, queue, told))
-    other.start()
+    importers = [Process(target=_import, args=(secops, folder, queue, told)) for _ in range(_IMPORTERS)]
+    for importer in importers:
+        importer.start()
     api = VirusTotal(api_url=f"{virustotal}/api/v3", key=FixedKey(SecretStr(DEFAULT_KEY)))
     poller = Poller(
         source=Pages(api),
@@ -98,10 +98,12 @@ def mesh(virustotal: str, secops: str, folder: str) -> tuple[float, float]:
         page_size=40,
     )
     poller.poll(_STREAM)
-    queue.put(None)
-    peak = told.get()
-    other.join()
-    return 0.0, peak
+    for _ in importers:
+        queue.put(None)
+    peaks = [told.get() for _ in importers]
+    for importer in importers:
+        importer.join()
+    return 0.0, max(peaks)
 
 
 def forty(virustotal: str, secops: str, folder: str) -> tuple[float, float]:

@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 from infra.local.virustotal.content import domain, file, ip_address, url
 from infra.local.virustotal.content.draw import Draw
 from infra.local.virustotal.content.sighting import API, Json, Sighting
+from shared.json_bytes import write_json
 
 _WRITERS: dict[str, Callable[[Sighting], Json]] = {
     "file": file.write,
@@ -86,7 +87,7 @@ class Notification:
 
     def written(self) -> bytes:
         """Return the item as JSON."""
-        return b'%b, "context_attributes": %b}' % (self.entity()[:-1], json.dumps(self.context()).encode())
+        return b'%b, "context_attributes": %b}' % (self.entity()[:-1], write_json(self.context()))
 
     def _hunting_info(self) -> Json | None:
         if self.origin == "subscriptions" and not self.padding:
