@@ -1,8 +1,8 @@
 # Every target makes its own .venv from the pinned requirements; uv is used when it is there, plain venv and pip otherwise.
 SHELL := /bin/bash
 PYTHON ?= python3
-# Each worker of the tests starts emulators of its own: about 1 GB and most of a processor, less its waits for them.
-WORKERS ?= 3
+# Each worker of the tests starts emulators of its own: about 1 GB and most of a processor. Three were no faster on two.
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 CLOUD_VENV := .venv-cloud
