@@ -24,9 +24,13 @@ class Journal:
         self._file = file
 
     def read(self) -> Iterator[Accepted]:
-        """Yield what was accepted."""
+        """Yield what was accepted; a line that a crash has cut was never answered, and is forgotten."""
         if self._file is not None and self._file.exists():
-            for line in self._file.read_bytes().splitlines():
+            content = self._file.read_bytes()
+            whole = content[: content.rfind(b"\n") + 1]
+            if whole != content:
+                self._file.write_bytes(whole)
+            for line in whole.splitlines():
                 yield Accepted.model_validate_json(line)
 
     def write(self, accepted: Accepted) -> None:
