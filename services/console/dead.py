@@ -1,5 +1,6 @@
 """The dead letters that still need a person, as the ledger tells them."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from shared.warehouse.rendering import render
 # The keeping subscriptions keep no longer.
 KEPT = timedelta(days=31)
 
+_STREAM = re.compile(r"/streams/([a-z_]+)/")
 # As shared.envelope words it.
 _UNREADABLE = "the message "
 
@@ -32,6 +34,12 @@ class Death:
     state: str | None
     reached: datetime | None = None
     uri: str | None = None
+
+    @property
+    def stream(self) -> str | None:
+        """The stream whose page the letter is about."""
+        found = _STREAM.search(self.uri or "")
+        return found[1] if found else None
 
     @property
     def open(self) -> bool:

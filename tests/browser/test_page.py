@@ -78,6 +78,16 @@ def test_every_gap_and_dead_letter_has_its_command(visit: Visit, site: Site) -> 
     assert page.evaluate("navigator.clipboard.readText()") == REPLAY
 
 
+def test_a_letter_says_what_it_is_about(visit: Visit, site: Site) -> None:
+    """A page of a stream, which has no minute, or nothing that could be read."""
+    uri = "gs://landing/streams/ioc_stream/pages/0000000003.json"
+    page_letter = Death("18", None, None, "400: refused", 1, "secops-import", NOW, None, uri=uri)
+    unread = Death("17", None, None, "the message cannot be read", 1, "downloader", NOW, None)
+    site.data = mesh_data(merged_week(), merged_week(), deaths=(page_letter, unread))
+    said = visit().locator("#dead b")
+    expect(said).to_have_text(["ioc_stream, 1 page", "A message names no minute"])
+
+
 def test_a_strangers_reason_is_only_ever_text(visit: Visit, site: Site) -> None:
     """Markup in a reason is shown as it is written, in the lists and on the map, and runs nowhere."""
     site.data = bad_day()

@@ -55,10 +55,10 @@ def _stream(stream: StreamStatus) -> Json:
 
 
 def _alike(deaths: Sequence[Death]) -> Iterator[list[Death]]:
-    """Yield dead letters of one feed and reason together, the newest first, as many as one command line can name."""
+    """Yield letters of one feed or stream and reason together, the newest first, as many as one command can name."""
     kinds: dict[tuple[object, ...], list[Death]] = {}
     for death in deaths:
-        kinds.setdefault((death.feed, death.action, death.reason, death.source), []).append(death)
+        kinds.setdefault((death.feed, death.stream, death.action, death.reason, death.source), []).append(death)
     for kind in kinds.values():
         yield from (kind[at : at + _LETTERS_A_COMMAND] for at in range(0, len(kind), _LETTERS_A_COMMAND))
 
@@ -67,6 +67,7 @@ def _letters(deaths: Sequence[Death]) -> Json:
     minutes = sorted(death.minute for death in deaths if death.minute)
     return {
         "feed": deaths[0].feed,
+        "stream": deaths[0].stream,
         "minutes": minutes,
         "ids": [death.message_id for death in deaths],
         "reason": deaths[0].reason,

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 import shlex
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 from threading import Event, Thread
@@ -79,6 +80,15 @@ def test_letters_of_one_reason_are_one_card() -> None:
     first, second = data["dead_letters"]
     assert first["remedy"] == "gti-mesh dead redrive " + " ".join(str(number) for number in range(20))
     assert second["ids"] == ["20", "21", "22", "23", "24"]
+
+
+def test_letters_about_pages_name_their_stream() -> None:
+    """They have neither feed nor minute; those of another stream are another card."""
+    uri = "gs://landing/streams/{}/pages/0000000003.json"
+    streams = ("ioc_stream", "ioc_stream", "vulnerabilities")
+    letters = [replace(death(str(n), None), feed=None, uri=uri.format(stream)) for n, stream in enumerate(streams)]
+    cards = shaped(deaths=tuple(letters))["dead_letters"]
+    assert [(card["stream"], len(card["ids"])) for card in cards] == [("ioc_stream", 2), ("vulnerabilities", 1)]
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b'{"feed": "domains"}'])

@@ -50,10 +50,15 @@ function withLink(made, link) {
   return made;
 }
 
-// Letters of one feed and one reason are one card, with one command for all.
-function deathCard(letters) {
+function subjectOf(letters) {
   const minutes = letters.minutes.map((minute) => Date.parse(minute));
-  const span = minutes.length ? [...new Set([minutes[0], minutes.at(-1)])].map(written).join(" to ") : "names no minute";
+  if (minutes.length) return `${letters.feed} ${[...new Set([minutes[0], minutes.at(-1)])].map(written).join(" to ")}`;
+  if (letters.stream) return `${letters.stream}, ${counted(letters.ids.length, "page")}`;
+  return `${letters.feed ?? "A message"} names no minute`;
+}
+
+// Letters of one feed or stream and one reason are one card, with one command for all.
+function deathCard(letters) {
   const from = [
     letters.attempts ? counted(letters.attempts, "delivery", "deliveries") : null,
     letters.source && `by ${letters.source}`,
@@ -62,7 +67,7 @@ function deathCard(letters) {
   ];
   return element(
     "li", {},
-    element("p", { class: "what" }, element("b", {}, `${letters.feed ?? "A message"} ${span}`), element("span", {}, counted(letters.ids.length, "letter"))),
+    element("p", { class: "what" }, element("b", {}, subjectOf(letters)), element("span", {}, counted(letters.ids.length, "letter"))),
     element("p", { class: "reason" }, letters.reason),
     element("p", { class: "quiet" }, from.filter(Boolean).join(" · ")),
     step(letters.remedy),
