@@ -15,7 +15,7 @@ from shared.warehouse.rendering import render
 # The keeping subscriptions keep no longer.
 KEPT = timedelta(days=31)
 
-_STREAM = re.compile(r"/streams/([a-z_]+)/")
+_STREAM = re.compile(r"/streams/([^/]+)/")
 # As shared.envelope words it.
 _UNREADABLE = "the message "
 

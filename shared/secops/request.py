@@ -45,6 +45,7 @@ class Form:
 
     def body(self, entries: list[bytes]) -> bytes:
         """Return the request that holds these entries."""
+        # One join: the entries have megabytes, which are copied once.
         separated = (part for entry in entries for part in (b",", entry))
         next(separated, None)
         return b"".join((self.head, *separated, self.tail))
