@@ -12,6 +12,7 @@ from bqemulator.config import LogFormat, LogLevel, PersistenceMode, Settings
 from bqemulator.versioning.snapshots import SnapshotManager
 
 from infra.local.ports import HOST
+from infra.local.sql_once import parse_each_text_once, use_generators_again
 from infra.local.state import StateFolder
 
 
@@ -69,6 +70,8 @@ def main() -> None:
     """Run the emulator until it is told to stop; it closes DuckDB, and so writes the checkpoint, on its way out."""
     folder, rest_port, grpc_port = sys.argv[1:]
     link_spatial_extension()
+    parse_each_text_once()
+    use_generators_again()
     server.SnapshotManager = NoTimeTravel  # type: ignore[attr-defined]
     server.run_forever(settings(StateFolder(Path(folder)), int(rest_port), int(grpc_port)))
 
