@@ -38,7 +38,7 @@ def running(state: Path) -> Iterator[LocalMesh]:
 
 
 @pytest.fixture
-def whole(running: LocalMesh, state: Path) -> Iterator[Whole]:
+def whole(running: LocalMesh, state: Path) -> Whole:
     """Lend the mesh as on its first day; each test leaves it with nothing on its way."""
     whole = Whole(running)
     bucket = state / "storage" / whole.endpoints.bucket
@@ -46,7 +46,7 @@ def whole(running: LocalMesh, state: Path) -> Iterator[Whole]:
         file.unlink()
     for table in ("minutes", "domains_staging", "domains_history", "domains_current"):
         whole.rows(f"DELETE FROM `{{d}}.{table}` WHERE TRUE")  # noqa: S608
-    yield whole
+    return whole
 
 
 def plan(whole: Whole) -> list[datetime]:
