@@ -1,12 +1,22 @@
-"""Dead letters as the ledger tells them: why a message was given up, by whom, and after how many deliveries.
+"""Dead letters: why a message was given up, by whom, and after how many deliveries.
 
 Two write them: a service that met Poison says the reason itself; Pub/Sub, which gives up when the attempts are spent,
-says only its subscription and the count, in attributes of the same names (shared.push).
+says only its subscription and the count, in attributes of the same names.
 """
 
 from collections.abc import Mapping
 
-from shared.push import REASON, SOURCE_DELIVERY_COUNT, SOURCE_SUBSCRIPTION
+from shared.envelope import Delivery
+from shared.ports import Outgoing
+
+# The names that Pub/Sub itself puts on a message it dead-letters, so that one reader understands both.
+SOURCE_SUBSCRIPTION = "CloudPubSubDeadLetterSourceSubscription"
+SOURCE_DELIVERY_COUNT = "CloudPubSubDeadLetterSourceDeliveryCount"
+REASON = "reason"
+SOURCE_MESSAGE_ID = "source_message_id"
+
+# A Pub/Sub attribute value holds 1024 bytes (cloud.google.com/pubsub/quotas).
+_ATTRIBUTE_BYTES = 1024
 
 # Reasons that begin so are nobody's verdict on the message; the planner asks for such minutes once more.
 ATTEMPTS_SPENT = "attempts spent"
@@ -26,3 +36,20 @@ def dead_attempts(attributes: Mapping[str, str]) -> int | None:
     count = attributes.get(SOURCE_DELIVERY_COUNT, "")
     # isdecimal alone would let other scripts' digits through, and a count of 19 digits does not fit the ledger.
     return int(count) if count.isascii() and count.isdecimal() and len(count) < 10 else None
+
+
+def dead_letter(delivery: Delivery, reason: str) -> Outgoing:
+    """Return the message as it goes to the dead-letter topic: body and attributes kept, reason and origin added."""
+    attributes = {
+        **delivery.message.attributes,
+        REASON: clip(reason),
+        SOURCE_SUBSCRIPTION: delivery.subscription.rpartition("/")[2],
+        SOURCE_DELIVERY_COUNT: str(max(delivery.attempt, 1)),
+        SOURCE_MESSAGE_ID: delivery.message.message_id,
+    }
+    return Outgoing(delivery.message.data, attributes)
+
+
+def clip(text: str) -> str:
+    """Shorten a text to what a Pub/Sub attribute value holds."""
+    return text.encode()[:_ATTRIBUTE_BYTES].decode(errors="ignore")

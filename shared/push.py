@@ -10,23 +10,15 @@ from collections.abc import Callable
 
 from flask import Request
 
+from shared.dead_letters import dead_letter
 from shared.envelope import Delivery, NotAPush, read_delivery
 from shared.logs import log_context
 from shared.messages import dead_letter_topic
 from shared.outcomes import MeshError, Poison
-from shared.ports import Outgoing, Publisher
+from shared.ports import Publisher
 from shared.trace import TRACEPARENT, traced
 
 Answer = tuple[str, int]
-
-# The names that Pub/Sub itself puts on a message it dead-letters, so that one reader understands both.
-SOURCE_SUBSCRIPTION = "CloudPubSubDeadLetterSourceSubscription"
-SOURCE_DELIVERY_COUNT = "CloudPubSubDeadLetterSourceDeliveryCount"
-REASON = "reason"
-SOURCE_MESSAGE_ID = "source_message_id"
-
-# A Pub/Sub attribute value holds 1024 bytes (cloud.google.com/pubsub/quotas).
-_ATTRIBUTE_BYTES = 1024
 
 log = logging.getLogger(__name__)
 
@@ -70,20 +62,3 @@ def _outcome(
         log.exception("push.failed")
         return "to be delivered again\n", 500
     return "", 204
-
-
-def dead_letter(delivery: Delivery, reason: str) -> Outgoing:
-    """Return the message as it goes to the dead-letter topic: body and attributes kept, reason and origin added."""
-    attributes = {
-        **delivery.message.attributes,
-        REASON: clip(reason),
-        SOURCE_SUBSCRIPTION: delivery.subscription.rpartition("/")[2],
-        SOURCE_DELIVERY_COUNT: str(max(delivery.attempt, 1)),
-        SOURCE_MESSAGE_ID: delivery.message.message_id,
-    }
-    return Outgoing(delivery.message.data, attributes)
-
-
-def clip(text: str) -> str:
-    """Shorten a text to what a Pub/Sub attribute value holds."""
-    return text.encode()[:_ATTRIBUTE_BYTES].decode(errors="ignore")

@@ -17,11 +17,10 @@ from google.cloud.pubsub_v1.subscriber.client import Client as SubscriberClient
 from google.pubsub_v1.types import ReceivedMessage
 
 from services.console.mesh import Mesh
-from shared.dead_letters import dead_reason
+from shared.dead_letters import REASON, SOURCE_MESSAGE_ID, dead_reason
 from shared.messages import FEED_MINUTES, IOC_PAGES, MINUTES_LANDED, dead_letter_topic
 from shared.outcomes import Retryable
 from shared.ports import Outgoing
-from shared.push import REASON, SOURCE_MESSAGE_ID
 
 _TIMEOUT = 10.0
 # A pull from an empty subscription waits; after this long without a message there is none.

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from infra.local.machine import PubSub
+from infra.local.packages import hide_emulators_packages
 from services.console.arguments import LocalPubSub, LocalState, State, feed_names, minute
 from services.console.operate import dead_app, gaps, status
 from services.console.secops import secops_app
@@ -159,6 +160,7 @@ def replay(
 
 def main() -> None:
     """Run the command; expected errors are one line on standard error, and no stack trace reaches a user."""
+    hide_emulators_packages()
     try:
         app()
     except MeshError as error:

@@ -14,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from infra.local.endpoints import Endpoints, read_endpoints
 from shared.gcp.bigquery import bigquery_client
 from shared.gcp.ledger import BigQueryLedger
-from shared.gcp.pubsub import PubSubPublisher
 from shared.gcp.storage import StorageBucket, storage_client
 from shared.minutes import Minute, last_due
 from shared.outcomes import Misconfigured
@@ -58,6 +57,8 @@ class Mesh:
     @cached_property
     def publisher(self) -> Publisher:
         """A publisher to the mesh's topics."""
+        from shared.gcp.pubsub import PubSubPublisher
+
         return PubSubPublisher(self.settings.project)
 
     @cached_property

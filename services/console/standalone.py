@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from services.console.mesh import point_at
+from shared.dead_letters import REASON
 from shared.folder import FolderBucket
 from shared.messages import IOC_PAGES, IocPageLanded, dead_letter_topic
 from shared.outcomes import MeshError, Misconfigured, Poison
 from shared.ports import Bucket, Outgoing
-from shared.push import REASON
 from shared.secops.build import build_importer, build_poller
 from shared.secops.poll import Poller
 from shared.secops.settings import SecOpsSettings

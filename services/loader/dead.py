@@ -7,12 +7,11 @@ from datetime import datetime
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from shared.dead_letters import dead_attempts, dead_reason
+from shared.dead_letters import SOURCE_MESSAGE_ID, SOURCE_SUBSCRIPTION, dead_attempts, dead_reason
 from shared.envelope import Delivery, PushedMessage
 from shared.messages import Name
 from shared.minutes import parse_minute
 from shared.ports import LedgerRow, LedgerWriter
-from shared.push import SOURCE_MESSAGE_ID, SOURCE_SUBSCRIPTION
 from shared.warehouse.ledger import ledger_holds
 
 log = logging.getLogger(__name__)

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Protocol
 
+from shared.dead_letters import REASON, clip
 from shared.messages import IOC_PAGES, IocPageLanded, dead_letter_topic
 from shared.outcomes import Poison
 from shared.ports import Bucket, Outgoing, Publisher
-from shared.push import REASON, clip
 from shared.secops.chunks import Chunk, Limits, Oversize, cut
 from shared.secops.delivery import Lease, delivery_name
 from shared.secops.errors import ImportRefused

@@ -9,12 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.loader.dead import DeadLetters, dead_row
-from shared.dead_letters import ATTEMPTS_SPENT
+from shared.dead_letters import ATTEMPTS_SPENT, dead_letter
 from shared.envelope import Delivery, read_delivery
 from shared.memory import MemoryLedger
 from shared.messages import MinuteRequested
 from shared.ports import LedgerRow
-from shared.push import dead_letter
 from tests.doubles import NOON, Clock
 
 MINUTE = NOON - timedelta(minutes=70)

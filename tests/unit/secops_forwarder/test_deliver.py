@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from shared.dead_letters import REASON
 from shared.messages import IOC_PAGES, IocPageLanded, dead_letter_topic
 from shared.outcomes import Misconfigured, Poison, Retryable
-from shared.push import REASON
 from shared.secops.chunks import Limits
 from shared.secops.delivery import LEASE, Delivery, delivery_name, read_delivery
 from shared.secops.errors import ImportRefused, SecOpsTrouble
