@@ -3,9 +3,11 @@
 It is the GoogleSQL reference implementation, compiled to WebAssembly; setting it up takes half a minute of CPU.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
-from zetasql.api import Analyzer, CatalogBuilder, ConstantBuilder, Parser, TableBuilder, TypeFactory
+from zetasql.api import CatalogBuilder, ConstantBuilder, Parser, TableBuilder, TypeFactory
+from zetasql.core.local_service import ZetaSqlLocalService
 from zetasql.types import (
     AnalyzerOptions,
     ASTScript,
@@ -13,6 +15,7 @@ from zetasql.types import (
     LanguageOptions,
     ResolvedCreateTableFunctionStmt,
     ResolvedCreateViewStmt,
+    ResolvedStatement,
     SimpleCatalog,
     SimpleTable,
     Type,
@@ -30,6 +33,7 @@ _KINDS = {
     "STRING": TypeKind.TYPE_STRING,
     "TIMESTAMP": TypeKind.TYPE_TIMESTAMP,
 }
+NO_VARIABLES: Mapping[str, Type] = MappingProxyType({})
 
 
 def language() -> LanguageOptions:
@@ -49,12 +53,13 @@ class GoogleSql:
         self._language = language()
         self._tables = [self._table(table) for table in tables]
         self._functions: list[str] = []
-        self._analyzers: dict[tuple[int, tuple[str, ...]], Analyzer] = {}
+        self._service = ZetaSqlLocalService.get_instance()
+        self._registered: dict[tuple[int, tuple[str, ...]], int] = {}
         self._options = AnalyzerOptions(language_options=self._language, allow_undeclared_parameters=True)
 
     def add_view(self, name: str, create: str) -> None:
         """Analyse a CREATE VIEW and let later statements read the view."""
-        statement = self._analyzer({}).analyze_statement(create)
+        statement = self._analyze(create)
         assert isinstance(statement, ResolvedCreateViewStmt)
         view = TableBuilder(f"{self._dataset}.{name}")
         for output in statement.output_column_list:
@@ -63,7 +68,7 @@ class GoogleSql:
 
     def add_table_function(self, name: str, create: str) -> None:
         """Analyse a CREATE TABLE FUNCTION and let later statements call it."""
-        statement = self._analyzer({}).analyze_statement(create)
+        statement = self._analyze(create)
         assert isinstance(statement, ResolvedCreateTableFunctionStmt)
         self._functions.append(f"`{self._dataset}.{name}`")
         table = TableBuilder(f"{self._dataset}.{name}")
@@ -80,7 +85,7 @@ class GoogleSql:
             while (start := sql.find(f"{function}(")) >= 0:
                 first = start + len(function) + 1
                 last = _closing(sql, first)
-                self._analyzer({}).analyze_statement(f"SELECT {sql[first:last]}")
+                self._analyze(f"SELECT {sql[first:last]}")
                 sql = f"{sql[: first - 1]}{sql[last + 1 :]}"
         return sql
 
@@ -99,24 +104,27 @@ class GoogleSql:
             if kind == "VariableDeclaration":
                 _, name, type_name, *default = text.split(maxsplit=3)
                 if default:
-                    self._analyzer(variables).analyze_statement(f"SELECT {default[0].removeprefix('DEFAULT ')}")
+                    self._analyze(f"SELECT {default[0].removeprefix('DEFAULT ')}", variables)
                 variables[name] = TypeFactory.create_simple_type(_KINDS[type_name])
             elif kind == "SingleAssignment":
                 name, _, value = text.removeprefix("SET ").partition(" = ")
                 assert name in variables, name
-                self._analyzer(variables).analyze_statement(f"SELECT {value}")
+                self._analyze(f"SELECT {value}", variables)
             else:
-                self._analyzer(variables).analyze_statement(text)
+                self._analyze(text, variables)
             yield kind
 
-    def _analyzer(self, variables: dict[str, Type]) -> Analyzer:
-        # Building a catalog takes longer than analysing a statement with it.
+    def _analyze(self, sql: str, variables: Mapping[str, Type] = NO_VARIABLES) -> ResolvedStatement:
+        # A catalog that is sent with every statement takes longer than its analysis.
         key = (len(self._tables), tuple(variables))
-        if key not in self._analyzers:
-            self._analyzers[key] = Analyzer(self._options, self._catalog(variables))
-        return self._analyzers[key]
+        if key not in self._registered:
+            catalog = self._catalog(variables)
+            self._registered[key] = self._service.register_catalog(simple_catalog=catalog).registered_id
+        return self._service.analyze(
+            sql_statement=sql, options=self._options, registered_catalog_id=self._registered[key]
+        ).resolved_statement
 
-    def _catalog(self, variables: dict[str, Type]) -> SimpleCatalog:
+    def _catalog(self, variables: Mapping[str, Type]) -> SimpleCatalog:
         catalog = CatalogBuilder("warehouse").with_builtin_functions(
             ZetaSQLBuiltinFunctionOptions(language_options=self._language)
         )
