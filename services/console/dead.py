@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from services.console.dead_letters import HANDLED, PLAIN, handled_stem
+from services.console.handled import HANDLED, PLAIN, handled_stem
 from services.console.mesh import Mesh
 from shared.dead_letters import ATTEMPTS_SPENT
 from shared.gcp.bigquery import bigquery_errors, run_query

@@ -3,9 +3,7 @@
 None is acked before it is safe elsewhere.
 """
 
-import hashlib
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,6 +14,7 @@ from google.api_core.exceptions import DeadlineExceeded, GoogleAPICallError, Not
 from google.cloud.pubsub_v1.subscriber.client import Client as SubscriberClient
 from google.pubsub_v1.types import ReceivedMessage
 
+from services.console.handled import handled_name
 from services.console.mesh import Mesh
 from shared.dead_letters import REASON, SOURCE_MESSAGE_ID, dead_reason
 from shared.messages import FEED_MINUTES, IOC_PAGES, MINUTES_LANDED, dead_letter_topic
@@ -29,9 +28,6 @@ _BATCH = 500
 _TOPICS = (FEED_MINUTES, MINUTES_LANDED, IOC_PAGES)
 _ADDED_BY_PUBSUB = "CloudPubSubDeadLetter"
 REDRIVEN = "redriven"
-HANDLED = "dead"
-# Pub/Sub's own ids are numbers.
-PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
 
 @dataclass(frozen=True)
@@ -78,19 +74,6 @@ class DeadLetter:
         """Return what the bucket keeps of a handled letter."""
         kept = {**self.report(), "id": self.id, "attributes": dict(self.attributes), "action": action}
         return json.dumps({**kept, "at": datetime.now(UTC).isoformat()}).encode()
-
-
-def handled_name(topic: str, letter: str) -> str:
-    """Return the object that says that a letter was redriven or discarded."""
-    return f"{HANDLED}/{dead_letter_topic(topic)}/{handled_stem(letter)}.json"
-
-
-def handled_stem(letter: str) -> str:
-    """Return what the object of a letter is called; an id that could lead elsewhere, or is too long, is not repeated.
-
-    An id is what a message says of itself, and anybody who may publish can have it say anything.
-    """
-    return letter if PLAIN.fullmatch(letter) else f"sha256-{hashlib.sha256(letter.encode()).hexdigest()}"
 
 
 class Mailbox:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.console.dead_letters import handled_name
+from services.console.handled import handled_name
 
 
 def test_a_plain_id_is_the_objects_name() -> None:
