@@ -1,6 +1,7 @@
 """The declared topology with a recording function in place of every service."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,20 @@ from infra.topology import Topology, read_topology
 FUNCTION = Path(__file__).with_name("stand_in.py")
 
 
-def stand_in_topology(source: Path = FUNCTION) -> Topology:
-    """Return what runs on one machine, retried fast and given up early, with another function as every service."""
+def stand_in_topology(source: Path = FUNCTION, *, only: Collection[str] = ()) -> Topology:
+    """Return what runs on one machine, retried fast and given up early, with another function as every service.
+
+    With `only`, there are no other services than these, and nothing is delivered to others.
+    """
     data = read_topology("local").model_dump(exclude_none=True)
+    if only:
+        data["services"] = {name: one for name, one in data["services"].items() if name in only}
+        data["schedules"] = {name: one for name, one in data["schedules"].items() if one["service"] in only}
+        data["subscriptions"] = {
+            name: one
+            for name, one in data["subscriptions"].items()
+            if "push" not in one or one["push"]["service"] in only
+        }
     for service in data["services"].values():
         service |= {"source": str(source), "target": "handle"}
     for subscription in data["subscriptions"].values():

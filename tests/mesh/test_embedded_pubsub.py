@@ -21,7 +21,7 @@ def mesh(folder: Path) -> Iterator[LocalMesh]:
     """Run a mesh of stand-ins on a folder that is kept."""
     with LocalMesh(
         state=folder / "state",
-        topology=stand_in_topology(),
+        topology=stand_in_topology(only=("downloader", "loader-dead")),
         settings={"STAND_IN_RECORD": str(folder / "record")},
         schedules=False,
         pubsub=PubSub.EMBEDDED,
