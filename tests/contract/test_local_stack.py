@@ -3,6 +3,7 @@
 import requests
 
 from infra.local.endpoints import Endpoints
+from tests.mesh.whole import warehouse
 
 
 def test_the_emulators_answer(emulators: Endpoints) -> None:
@@ -11,3 +12,9 @@ def test_the_emulators_answer(emulators: Endpoints) -> None:
     assert bucket.json()["name"] == emulators.bucket
     assert requests.get(f"{emulators.bigquery}/readyz", timeout=5).ok
     assert emulators.environment()["PUBSUB_EMULATOR_HOST"] == emulators.pubsub
+
+
+def test_a_merge_takes_the_memory_of_one_thread(emulators: Endpoints) -> None:
+    """However many processors there are: what the emulator does not know, it asks DuckDB."""
+    query = warehouse(emulators).query("SELECT current_setting('threads') AS threads", timeout=30)
+    assert [row["threads"] for row in query.result(timeout=30)] == [1]
