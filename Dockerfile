@@ -5,13 +5,17 @@
 FROM python:3.11.14-slim-bookworm AS build
 WORKDIR /build
 COPY requirements.lock requirements-build.lock ./
+# A lock file names all that is installed, so nothing is resolved: what the package index offers by now does not matter.
 RUN python -m venv --without-pip /mesh/venv \
-    && python -m pip --python /mesh/venv/bin/python install --no-cache-dir --require-hashes --only-binary :all: \
-        -r requirements.lock
+    && python -m pip --python /mesh/venv/bin/python install --no-cache-dir --no-deps --require-hashes \
+        --only-binary :all: -r requirements.lock \
+    && python -m pip --python /mesh/venv/bin/python check
 RUN python -m venv --without-pip tools \
-    && python -m pip --python tools/bin/python install --no-cache-dir --require-hashes --only-binary :all: \
-        -r requirements-build.lock
+    && python -m pip --python tools/bin/python install --no-cache-dir --no-deps --require-hashes \
+        --only-binary :all: -r requirements-build.lock \
+    && python -m pip --python tools/bin/python check
 COPY pyproject.toml README.md LICENSE ./
+COPY gti_mesh gti_mesh
 COPY services services
 COPY shared shared
 COPY infra infra

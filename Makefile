@@ -1,26 +1,22 @@
-# Every target makes its own .venv from the pinned requirements; uv is used when it is there, plain venv and pip otherwise.
+# Every target has scripts/setup create or repair its environment from the lock files first; uv is used where it is installed.
 SHELL := /bin/bash
-PYTHON ?= python3
+# Which Python to take, for example PYTHON=python3.12; without it, python3, or another one that fits.
+PYTHON ?=
 # Each worker of the tests starts emulators of its own: about 1 GB and most of a processor. Three were no faster on two.
 WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 CLOUD_VENV := .venv-cloud
-ifneq ($(shell command -v uv 2>/dev/null),)
-  MAKE_VENV = uv venv --quiet --allow-existing --seed --python $(PYTHON) $(VENV)
-  INSTALL = uv pip install --quiet --python $(BIN)/python
-else
-  MAKE_VENV = $(PYTHON) -m venv $(VENV)
-  INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
-endif
+# What is set for another Python must not reach into the environment.
+unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check check-cloud format bench bench-merge bench-pubsub bench-secops load cost scale soak fuzz lock clean
+.PHONY: help demo up test test-wheel fresh check check-cloud format bench bench-merge bench-view bench-status bench-pubsub bench-secops bench-lists load cost scale soak histories fuzz lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: $(VENV)/.local ## run the whole mesh once through a scripted bad day, and balance the accounts
+demo: $(VENV)/.local ## run the whole mesh once with scripted failures, and balance the accounts
 	@$(BIN)/gti-mesh demo $(ARGS)
 
 up: $(VENV)/.local ## keep the mesh running on this machine until Ctrl-C
@@ -29,73 +25,88 @@ up: $(VENV)/.local ## keep the mesh running on this machine until Ctrl-C
 test: $(VENV)/.dev ## run every test tier
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 15 --durations-min 5 $(ARGS)
 
+test-wheel: $(VENV)/.dev ## install the wheel with today's newest releases of everything, and run the mesh from it
+	@$(BIN)/pytest -m wheel tests/setup $(ARGS)
+
+fresh: ## run both commands on a bare Debian 12 and 13 (needs root and debootstrap)
+	@scripts/fresh-debian bookworm demo test
+	@scripts/fresh-debian trixie demo test
+
 check: $(VENV)/.dev ## ruff, ruff format, mypy --strict, import-linter, terraform fmt
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@if command -v terraform >/dev/null; then TF_CLI_CONFIG_FILE=/dev/null terraform fmt -check -diff infra/terraform; \
+	@if command -v terraform >/dev/null; then TF_CLI_CONFIG_FILE=/dev/null terraform fmt -recursive -check -diff infra/terraform; \
 	  else echo "terraform is not installed: the form of infra/terraform is not checked, and its plans are not tested"; fi
 
-check-cloud: $(CLOUD_VENV)/.ready ## hadolint and checkov over Dockerfile and Terraform; exceptions in .checkov.yaml
+check-cloud: $(CLOUD_VENV)/.cloud ## hadolint and checkov over Dockerfile and Terraform; exceptions in .checkov.yaml
 	@$(CLOUD_VENV)/bin/hadolint Dockerfile
 	@$(CLOUD_VENV)/bin/checkov --config-file .checkov.yaml --file Dockerfile
 	@$(CLOUD_VENV)/bin/checkov --config-file .checkov.yaml --directory infra/terraform
 
-format: $(VENV)/.dev ## mend what ruff can mend
+format: $(VENV)/.dev ## fix what ruff can fix
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 bench: $(VENV)/.dev ## measure the downloader on this machine
-	@$(BIN)/python -m tests.bench.downloader $(ARGS)
+	@$(BIN)/python -m benchmarks.downloader $(ARGS)
 
 bench-merge: $(VENV)/.dev ## bill a merge by BigQuery's rules as the archive grows; rewrites docs/cost.md
-	@$(BIN)/python -m tests.bench.merge --page docs/cost.md $(ARGS)
+	@$(BIN)/python -m benchmarks.merge --page docs/cost.md $(ARGS)
+
+bench-view: $(VENV)/.dev ## measure queries of newest versions on the emulator; rewrites its part of docs/performance.md
+	@$(BIN)/python -m benchmarks.view --page docs/performance.md $(ARGS)
+
+bench-status: $(VENV)/.dev ## measure a reading of the status page in a bad week, in a young and an old ledger
+	@$(BIN)/python -m benchmarks.looking $(ARGS)
 
 bench-pubsub: $(VENV)/.dev ## measure the embedded Pub/Sub on this machine
-	@$(BIN)/python -m tests.bench.pubsub $(ARGS)
+	@$(BIN)/python -m benchmarks.pubsub $(ARGS)
 
-bench-secops: $(VENV)/.dev ## measure the way of notifications into SecOps beside two others
-	@$(BIN)/python -m tests.bench.secops $(ARGS)
+bench-secops: $(VENV)/.dev ## compare the forwarding of notifications into SecOps with two other programs
+	@$(BIN)/python -m benchmarks.secops $(ARGS)
+
+bench-lists: $(VENV)/.dev ## measure an hour of all threat lists through the mesh; rewrites its part of docs/performance.md
+	@$(BIN)/python -m benchmarks.lists --page docs/performance.md $(ARGS)
 
 cost: $(VENV)/.dev ## compute a month's cost from docs' volumes and prices; rewrites docs/cost.md
-	@$(BIN)/python -m tests.bench.monthly --page docs/cost.md $(ARGS)
+	@$(BIN)/python -m benchmarks.monthly --page docs/cost.md $(ARGS)
 
 scale: $(VENV)/.dev ## limits by arithmetic, backfills by simulation; rewrites docs/scale.md
-	@$(BIN)/python -m tests.bench.scale --page docs/scale.md $(ARGS)
+	@$(BIN)/python -m benchmarks.scale --page docs/scale.md $(ARGS)
 
-soak: $(VENV)/.dev ## kill and wreck everything for 15 minutes, by a seeded plan; the accounts balance at the end
+soak: $(VENV)/.dev ## kill processes and inject faults for 15 minutes, by a seeded plan; the accounts balance at the end
 	@$(BIN)/python -m tests.soak $(ARGS)
 
-load: $(VENV)/.dev ## load the local mesh as far as this machine goes; rewrites its part of docs/performance.md
-	@$(BIN)/python -m tests.bench.load --page docs/performance.md $(ARGS)
+histories: $(VENV)/.dev ## poll a stream through 100,000 random histories; every notification is in one page
+	@HISTORIES=100000 $(BIN)/pytest tests/unit/services/secops_forwarder/poll/test_histories.py \
+		tests/unit/services/secops_forwarder/poll/test_updates.py \
+		tests/unit/services/secops_forwarder/poll/test_window_collector.py -k history --timeout 0 -p no:logging $(ARGS)
 
-fuzz: $(VENV)/.dev ## give everything that comes from outside 100,000 bent and broken inputs
+load: $(VENV)/.dev ## load the local mesh as far as this machine goes; rewrites its part of docs/performance.md
+	@$(BIN)/python -m benchmarks.load --page docs/performance.md $(ARGS)
+
+fuzz: $(VENV)/.dev ## give everything that comes from outside 100,000 malformed inputs
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
-lock: ## compile the pins anew (needs uv); no index addresses are recorded
-	uv pip compile --quiet --universal --generate-hashes --no-header pyproject.toml -o requirements.lock
-	uv pip compile --quiet --universal --generate-hashes --no-header --group build -o requirements-build.lock
-	uv pip compile --quiet --universal --generate-hashes --no-header --group cloud -o requirements-cloud.lock
-	uv pip compile --quiet --universal --generate-hashes --no-header --extra local pyproject.toml -o requirements-local.lock
-	uv pip compile --quiet --universal --generate-hashes --no-header --extra local --extra dev pyproject.toml -o requirements-dev.lock
+# One set of versions: what is tested is what the image runs. No index addresses are recorded.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
+lock: $(VENV)/.dev ## recompile the lock files (ARGS=--upgrade: with the newest releases), and test them on every Python
+	@$(COMPILE) $(ARGS) --extra local --extra dev pyproject.toml -o requirements-dev.lock
+	@$(COMPILE) $(ARGS) --constraint requirements-dev.lock --extra local pyproject.toml -o requirements-local.lock
+	@$(COMPILE) $(ARGS) --constraint requirements-dev.lock pyproject.toml -o requirements.lock
+	@$(COMPILE) $(ARGS) --constraint requirements-dev.lock --group build -o requirements-build.lock
+	@$(COMPILE) $(ARGS) --group cloud -o requirements-cloud.lock
+	@scripts/check-wheels $(BIN)/uv
 
 clean: ## remove the environment, caches and local state
 	rm -rf $(VENV) $(CLOUD_VENV) .gti-mesh .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-$(CLOUD_VENV)/.ready: requirements-cloud.lock
-	@echo "setting up $(CLOUD_VENV) (once)"
-	@$(PYTHON) -m venv $(CLOUD_VENV)
-	@$(CLOUD_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-cloud.lock
-	@touch $@
+# Checked by every make, because a file's date does not show whether an environment still works.
+.PHONY: $(VENV)/.local $(VENV)/.dev $(CLOUD_VENV)/.cloud
+$(VENV)/.local $(VENV)/.dev $(CLOUD_VENV)/.cloud:
+	@PYTHON='$(PYTHON)' scripts/setup $(@D) $(@F:.%=%)
 
-$(VENV)/.local: requirements-local.lock pyproject.toml
-	@echo "setting up $(VENV) (once)"
-	@$(MAKE_VENV)
-	@$(INSTALL) --require-hashes -r requirements-local.lock
-	@$(INSTALL) --no-build-isolation --no-deps --editable .
-	@touch $@
-
-$(VENV)/.dev: requirements-dev.lock $(VENV)/.local
-	@$(INSTALL) --require-hashes -r requirements-dev.lock
-	@touch $@
+# One environment cannot be made twice at the same time.
+.NOTPARALLEL:

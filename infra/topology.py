@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from shared.outcomes import Misconfigured
+from shared.contracts.outcomes import Misconfigured
 
 _DAY = 24 * 60 * 60
 
@@ -17,10 +17,11 @@ def _cron(expression: str) -> str:
     try:
         from croniter import croniter
     except ModuleNotFoundError:
-        # croniter comes with the extra `local`; elsewhere nothing runs by these schedules, and the pattern has to do.
+        # croniter comes with the extra `local`; without it, nothing here runs these schedules, and the pattern must
+        # suffice.
         return expression
     if not croniter.is_valid(expression):
-        raise ValueError("is no cron expression")
+        raise ValueError("is not a cron expression")
     return expression
 
 
@@ -36,7 +37,7 @@ Retention = Annotated[int, Field(ge=10 * 60, le=31 * _DAY)]
 
 
 class Declaration(BaseModel):
-    """What every part of the topology has in common."""
+    """The base of all parts of the topology."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -59,6 +60,11 @@ class Service(Declaration):
     cpu: Annotated[str, Field(pattern=r"^[1248]$")]
     timeout_seconds: Annotated[int, Field(ge=1, le=3600)]
 
+    @property
+    def mebibytes(self) -> int:
+        """The memory of an instance."""
+        return int(self.memory[:-2]) * {"Mi": 1, "Gi": 1024}[self.memory[-2:]]
+
 
 class Topic(Declaration):
     """A Pub/Sub topic."""
@@ -74,7 +80,7 @@ class Push(Declaration):
 
 
 class Backoff(Declaration):
-    """How long Pub/Sub waits before it delivers again; it doubles from the minimum to the maximum."""
+    """How long Pub/Sub waits before redelivery; it doubles from the minimum to the maximum."""
 
     minimum_seconds: BackoffSeconds
     maximum_seconds: BackoffSeconds
@@ -94,9 +100,11 @@ class DeadLetter(Declaration):
 
 
 class Subscription(Declaration):
-    """A Pub/Sub subscription: with `push` it delivers to a service, without it keeps messages for whoever pulls."""
+    """A Pub/Sub subscription: with `push` it delivers to a service, without it keeps messages to be pulled."""
 
     topic: ResourceName
+    # By attributes, in Pub/Sub's own language. It cannot be changed, and the official emulator does not apply it.
+    filter: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     push: Push | None = None
     ack_deadline_seconds: AckDeadline
     retention_seconds: Retention
@@ -107,7 +115,7 @@ class Subscription(Declaration):
 
 
 class Schedule(Declaration):
-    """A service called by the clock (UTC)."""
+    """A service called on schedule (UTC)."""
 
     cron: Cron
     service: ServiceName
@@ -130,13 +138,13 @@ class PushChange(Declaration):
 
 
 class Profile(Declaration):
-    """Changes for one surrounding, such as one machine."""
+    """Changes for one environment, such as one machine."""
 
     push_subscriptions: PushChange = PushChange()
 
 
 class Topology(Declaration):
-    """Everything the mesh consists of, by name."""
+    """All parts of the mesh, by name."""
 
     services: Mapping[ServiceName, Service]
     topics: Mapping[ResourceName, Topic]
@@ -151,7 +159,7 @@ class Topology(Declaration):
         return self
 
     def under(self, profile: str) -> "Topology":
-        """Return the topology with a profile's changes made; raise Misconfigured for an unknown profile."""
+        """Return the topology with a profile's changes; raise Misconfigured for an unknown profile."""
         if profile not in self.profiles:
             raise Misconfigured(f"unknown profile {profile!r}; the topology has: {', '.join(self.profiles)}")
         change = self.profiles[profile].push_subscriptions
@@ -222,7 +230,7 @@ def ledger_subscription(dead: str) -> str:
 
 
 def parse_topology(text: str, source: str) -> Topology:
-    """Return the topology in a text; raise Misconfigured with one line a problem: source, place and reason."""
+    """Return the topology in a text; raise Misconfigured with one line per problem: source, place and reason."""
     try:
         return Topology.model_validate(yaml.safe_load(text))
     except yaml.YAMLError as error:
@@ -246,7 +254,7 @@ def _lines(error: ValidationError) -> Iterator[str]:
 
 
 def read_topology(profile: str | None = None, path: Path | None = None) -> Topology:
-    """Return the topology of this distribution, or of another file, under a profile if one is named."""
+    """Return the topology of this distribution or of another file, with a profile's changes if one is named."""
     entry = path or resources.files("infra") / "topology.yaml"
     topology = parse_topology(entry.read_text(encoding="utf-8"), str(path or "infra/topology.yaml"))
     return topology.under(profile) if profile else topology

@@ -1,1 +1,1 @@
-"""The services of the mesh, one folder each; they never import one another."""
+"""The services of the mesh, one folder each; no service imports another."""

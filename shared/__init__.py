@@ -1,1 +1,1 @@
-"""What several services need: contracts, outcomes, settings and the edges to Google Cloud and VirusTotal."""
+"""Shared code: contracts, outcomes, settings, and adapters to Google Cloud and VirusTotal."""

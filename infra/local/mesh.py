@@ -1,76 +1,76 @@
-"""The mesh on one machine, as a context manager: entered, it runs; left, nothing of it is left."""
+"""The mesh on one machine, as a context manager that starts and stops it."""
 
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from infra.local.endpoints import Endpoints
-from infra.local.machine import PubSub, require_local_extra
-from infra.local.parts import SimulatorOptions
-from infra.local.plan import plan_mesh
-from infra.local.reaper import Reaper
-from infra.local.running import Running
+from infra.endpoints import Endpoints
+from infra.local.contents import Contents
+from infra.local.orphan_reaper import OrphanReaper
+from infra.local.prerequisites import PubSub, require_local_extra
+from infra.local.process_specs import SimulatorOptions
+from infra.local.process_supervisor import ProcessSupervisor
 from infra.local.signals import ended_like_interrupted, uninterrupted
+from infra.local.stack_plan import plan_mesh
 from infra.local.state import StateFolder
+from infra.local.storage import create_bucket
 from infra.topology import Topology
 
 _WATCH_SECONDS = 0.2
 _EMULATORS = ("pubsub", "storage", "bigquery", "virustotal", "secops")
 
 
+@dataclass(kw_only=True, eq=False)
 class LocalMesh:
-    """Emulators, simulator, services and scheduler, built from a topology into a state folder."""
+    """Emulators, simulator, services and scheduler, built from a topology; entering the context starts the mesh.
 
-    def __init__(
-        self,
-        *,
-        state: Path,
-        topology: Topology,
-        settings: Mapping[str, str] | None = None,
-        simulator: SimulatorOptions | None = None,
-        schedules: bool = True,
-        pubsub: PubSub | None = None,
-        fresh: bool = False,
-        provision: Callable[[Endpoints], None] | None = None,
-        on_progress: Callable[[str], None] | None = None,
-    ) -> None:
-        """Keep what to start; entering the context starts it.
+    `settings` are passed to the services; with VT_API_KEY or VT_API_URL there is no simulator. `provision` is called
+    once storage and BigQuery are ready, and creates dataset and tables. Without `pubsub` the environment variable
+    GTI_MESH_PUBSUB decides; the default is the embedded server. `contents` and ports are recorded in the state folder:
+    a part gets its port from `ports`, otherwise that of the last run, otherwise a free one. `timings` are the seconds
+    after which each part was ready.
+    """
 
-        `settings` go to the services; with VT_API_KEY or VT_API_URL among them there is no simulator. `provision` is
-        called once storage and BigQuery answer, and makes dataset and tables. Without `pubsub` the environment variable
-        GTI_MESH_PUBSUB decides, and without that what is installed.
-        """
-        self.timings: dict[str, float] = {}
-        self._state = StateFolder(state.absolute())
-        self._topology = topology
-        self._settings = settings or {}
-        self._simulator = simulator
-        self._schedules = schedules
-        self._pubsub = pubsub
-        self._fresh = fresh
-        self._provision = provision
-        self._on_progress = on_progress
+    state: Path
+    topology: Topology
+    settings: Mapping[str, str] = field(default_factory=dict)
+    simulator: SimulatorOptions | None = None
+    schedules: bool = True
+    pubsub: PubSub | None = None
+    fresh: bool = False
+    contents: Contents | None = None
+    ports: Mapping[str, int] = field(default_factory=dict)
+    provision: Callable[[Endpoints], None] = lambda _: None
+    on_progress: Callable[[str], None] = lambda _: None
+    timings: dict[str, float] = field(default_factory=dict, init=False)
 
     def __enter__(self) -> Self:
-        """Start everything and return when it is ready; on failure stop what was started."""
+        """Start everything and return once it is ready; on failure stop what was started."""
         require_local_extra()
+        self._state = StateFolder(self.state.absolute())
         with ExitStack() as started:
-            started.enter_context(self._state.claimed(fresh=self._fresh))
+            started.enter_context(self._state.claimed(fresh=self.fresh))
+            if self.contents:
+                self.contents.write(self._state.path)
             self._plan = plan_mesh(
                 self._state,
-                self._topology,
-                self._settings,
-                simulator=self._simulator,
-                schedules=self._schedules,
-                pubsub=self._pubsub,
+                self.topology,
+                self.settings,
+                simulator=self.simulator,
+                schedules=self.schedules,
+                pubsub=self.pubsub,
+                given_ports=self.ports,
             )
+            # A port that is temporarily taken is tried again next time.
+            self._state.write_ports({**self._plan.ports, **self._plan.wanted_ports})
             started.enter_context(ended_like_interrupted())
-            reaper = Reaper(self._state.endpoints)
+            reaper = OrphanReaper(self._state.endpoints)
             started.callback(reaper.close)
-            self._running = Running(self._state, reaper, self._note)
+            self._running = ProcessSupervisor(self._state, reaper, self._note)
             started.callback(self._stop)
             self._start()
             self._left = started.pop_all()
@@ -84,12 +84,17 @@ class LocalMesh:
 
     @property
     def endpoints(self) -> Endpoints:
-        """Where everything is."""
+        """The addresses of the mesh."""
         return self._plan.endpoints
 
     @property
+    def running_pubsub(self) -> PubSub:
+        """Which Pub/Sub runs."""
+        return self._plan.pubsub
+
+    @property
     def pids(self) -> Mapping[str, int]:
-        """The process of every running part; each leads a process group of its own."""
+        """The process of every running part; each leads its own process group."""
         return self._running.pids
 
     def log(self, part: str) -> Path:
@@ -97,15 +102,15 @@ class LocalMesh:
         return self._state.log(part)
 
     def check(self) -> None:
-        """Raise PartFailed when a part has ended by itself."""
+        """Raise ProcessFailed if a part has ended by itself."""
         self._running.check()
 
     def ended(self) -> list[str]:
-        """Return the parts that have ended by themselves; kill() clears them away, start_part() starts them again."""
+        """Return the parts that have ended by themselves; call kill() and then start_part() to restart one."""
         return self._running.ended()
 
     def wait(self) -> None:
-        """Return at SIGINT, SIGTERM or SIGHUP; raise PartFailed when a part ends by itself."""
+        """Return at SIGINT, SIGTERM or SIGHUP; raise ProcessFailed when a part ends by itself."""
         try:
             while True:
                 self.check()
@@ -114,11 +119,11 @@ class LocalMesh:
             return
 
     def stop_part(self, name: str) -> None:
-        """Stop one part in an orderly way; the mesh goes on without it."""
+        """Stop one part gracefully; the others keep running."""
         self._running.end([name])
 
     def kill(self, name: str) -> None:
-        """Kill one part and its children at once; the mesh goes on without it."""
+        """Kill one part and its children; the others keep running."""
         self._running.kill(name)
 
     def start_part(self, name: str) -> None:
@@ -130,21 +135,23 @@ class LocalMesh:
             self._create_subscriptions()
 
     def _start(self) -> None:
-        """Start all parts at once, then go on in the order in which they need one another.
+        """Start all parts at once, then initialise them in order of dependency.
 
-        A service connects to nothing before its first request, so it may start beside the emulators.
+        A service makes no connection before its first request, so it can start in parallel with the emulators.
         """
         began = time.monotonic()
         plan, running = self._plan, self._running
+        self.on_progress(f"Pub/Sub is {plan.pubsub.description}")
+        for text in plan.moved():
+            self.on_progress(text)
         for part in plan.first:
             running.launch(part)
         running.await_ready(["pubsub"])
         self._create_topics()
         running.await_ready(["storage"])
-        self._create_bucket()
+        create_bucket(self.endpoints)
         running.await_ready(["bigquery"])
-        if self._provision:
-            self._provision(plan.endpoints)
+        self.provision(plan.endpoints)
         running.await_ready(running.pids)
         self._create_subscriptions()
         if plan.scheduler:
@@ -162,21 +169,15 @@ class LocalMesh:
 
     def _note(self, name: str, seconds: float) -> None:
         self.timings[name] = seconds
-        if self._on_progress:
-            self._on_progress(f"{name} ready after {seconds:.1f} s")
+        self.on_progress(f"{name} ready after {seconds:.1f} s")
 
-    # Google's clients take a second to import, which passes while the emulators start.
+    # Importing Google's client takes a second, in parallel with the emulators' start.
     def _create_topics(self) -> None:
         from infra.local.pubsub import create_topics
 
-        create_topics(self._topology, self.endpoints)
+        create_topics(self.topology, self.endpoints)
 
     def _create_subscriptions(self) -> None:
         from infra.local.pubsub import create_subscriptions
 
-        create_subscriptions(self._topology, self.endpoints)
-
-    def _create_bucket(self) -> None:
-        from infra.local.storage import create_bucket
-
-        create_bucket(self.endpoints)
+        create_subscriptions(self.topology, self.endpoints)

@@ -1,27 +1,27 @@
-"""One part of the local mesh as a process in its own session, with a log file."""
+"""A managed process of the local mesh: in its own session, with a log file."""
 
 import signal
 import subprocess
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from infra.local.reaper import Reaper, signal_group
-from shared.outcomes import MeshError
+from infra.local.log_files import last_lines
+from infra.local.orphan_reaper import OrphanReaper, signal_group
+from shared.contracts.outcomes import MeshError
 
 _TAIL_LINES = 10
 
 
-class PartFailed(MeshError):
+class ProcessFailed(MeshError):
     """A part of the local mesh did not start, or ended by itself; the text ends with the last lines of its log."""
 
 
 @dataclass(frozen=True)
-class Part:
-    """What to run, and how to tell that it is ready."""
+class ProcessSpec:
+    """The command to run, and the check that it is ready."""
 
     name: str
     command: tuple[str, ...]
@@ -31,17 +31,17 @@ class Part:
     stop_seconds: float = 2.0
 
 
-class PartProcess:
-    """A part that runs."""
+class ManagedProcess:
+    """A running part."""
 
-    def __init__(self, part: Part, log: Path, reaper: Reaper) -> None:
+    def __init__(self, part: ProcessSpec, log: Path, reaper: OrphanReaper) -> None:
         """Start the process."""
         self.part = part
         self.log = log
         self._started_at = time.monotonic()
         self._reaper = reaper
         with log.open("ab") as output:
-            self._popen = subprocess.Popen(  # noqa: S603 (commands are built in parts.py)
+            self._popen = subprocess.Popen(  # noqa: S603 (commands are built in process_specs.py)
                 part.command,
                 cwd=log.parent.parent,
                 env=dict(part.environment),
@@ -66,18 +66,18 @@ class PartProcess:
         return time.monotonic() - self._started_at
 
     def check_on_time(self) -> None:
-        """Raise PartFailed when the process, not ready yet, should have been by now."""
+        """Raise ProcessFailed if the process has ended or its start timeout has passed."""
         if self.age() > self.part.start_seconds:
-            raise PartFailed(self._told(f"was not ready within {self.part.start_seconds:.0f} s"))
+            raise ProcessFailed(self._with_log(f"was not ready within {self.part.start_seconds:.0f} s"))
 
     def check(self) -> None:
-        """Raise PartFailed when the process has ended."""
+        """Raise ProcessFailed if the process has ended."""
         code = self.exit_code()
         if code is not None:
-            raise PartFailed(self._told(f"ended by itself with exit code {code}"))
+            raise ProcessFailed(self._with_log(f"ended by itself with exit code {code}"))
 
     def terminate(self) -> None:
-        """Ask the process to end."""
+        """Terminate the process."""
         if self.exit_code() is None:
             self._popen.terminate()
 
@@ -93,11 +93,6 @@ class PartProcess:
         self._popen.wait(timeout=10)
         self._reaper.ended(self.pid)
 
-    def _told(self, what: str) -> str:
-        return "\n".join([f"{self.part.name} {what}; the end of {self.log}:", *tail(self.log)])
-
-
-def tail(log: Path) -> list[str]:
-    """Return the last lines of a log file."""
-    with log.open(encoding="utf-8", errors="replace") as lines:
-        return [f"  {line.rstrip()}" for line in deque(lines, _TAIL_LINES)]
+    def _with_log(self, what: str) -> str:
+        end = (f"  {line.rstrip()}" for line in last_lines(self.log, _TAIL_LINES))
+        return "\n".join([f"{self.part.name} {what}; the end of {self.log}:", *end])

@@ -15,12 +15,12 @@ from google.pubsub_v1.types import DeadLetterPolicy, ExpirationPolicy, PushConfi
 from google.pubsub_v1.types import Subscription as SubscriptionMessage
 from google.pubsub_v1.types import Topic as TopicMessage
 
-from infra.local.endpoints import Endpoints
+from infra.endpoints import Endpoints
 from infra.topology import Subscription, Topology
 
-# The official emulator still refuses more than seven days, which Pub/Sub itself no longer does.
+# The official emulator still refuses more than seven days; Pub/Sub itself no longer does.
 _EMULATOR_RETENTION_SECONDS = 7 * 24 * 60 * 60
-# What may differ when a mesh is started again: the services' ports, and whatever the topology says now.
+# Settings that may differ after a restart: the services' ports, and the topology.
 _DECLARED = (
     *("push_config", "ack_deadline_seconds", "message_retention_duration"),
     *("retry_policy", "dead_letter_policy"),
@@ -30,7 +30,7 @@ _RETRY = retries.Retry(predicate=retries.if_transient_error, initial=0.1, maximu
 
 
 def create_topics(topology: Topology, endpoints: Endpoints) -> None:
-    """Create every topic, or have it as declared where it exists: the official emulator forgets, the embedded keeps."""
+    """Create or update every topic: the official emulator loses topics, the embedded server keeps them."""
     with _channel(endpoints) as channel:
         publisher = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
         for name, topic in topology.topics.items():
@@ -46,7 +46,7 @@ def create_topics(topology: Topology, endpoints: Endpoints) -> None:
 
 
 def create_subscriptions(topology: Topology, endpoints: Endpoints) -> None:
-    """Create every subscription, or have it as declared where it exists: pushing to the services of this mesh."""
+    """Create or update every subscription, pushing to the services of this mesh."""
     with _channel(endpoints) as channel:
         subscriber = SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
         for name, subscription in topology.subscriptions.items():
@@ -61,10 +61,10 @@ def create_subscriptions(topology: Topology, endpoints: Endpoints) -> None:
 
 
 def subscription_message(name: str, one: Subscription, endpoints: Endpoints) -> SubscriptionMessage:
-    """Return a declared subscription, without what the official emulator gets wrong if that is what runs.
+    """Return a declared subscription, for the official emulator without the settings that it handles wrongly.
 
-    Under a retry policy of 1 to 10 s the emulator (0.8.20) forgets some of what was nacked twice (of 16, up to 12).
-    Without one it delivers again after a second, and keeps every message.
+    With a retry policy of 1 to 10 s the emulator (0.8.20) loses some messages that were nacked twice (up to 12 of 16).
+    Without one it redelivers after a second and keeps every message.
     """
     embedded = endpoints.pubsub_control is not None
     retention = one.retention_seconds if embedded else min(one.retention_seconds, _EMULATOR_RETENTION_SECONDS)
@@ -73,7 +73,8 @@ def subscription_message(name: str, one: Subscription, endpoints: Endpoints) -> 
         topic=_topic_path(endpoints, one.topic),
         ack_deadline_seconds=one.ack_deadline_seconds,
         message_retention_duration=timedelta(seconds=retention),
-        # A policy without ttl means: never.
+        filter=one.filter or "",
+        # A policy without a ttl: it never expires.
         expiration_policy=ExpirationPolicy(),
     )
     if one.push:
@@ -97,6 +98,6 @@ def _topic_path(endpoints: Endpoints, name: str) -> str:
 
 @contextmanager
 def _channel(endpoints: Endpoints) -> Iterator[grpc.Channel]:
-    # gRPC would send even a connection to this machine through the proxy of the caller's environment.
+    # gRPC would use the proxy of the caller's environment even for connections to this machine.
     with grpc.insecure_channel(endpoints.pubsub, options=[("grpc.enable_http_proxy", 0)]) as channel:
         yield channel

@@ -5,20 +5,22 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from threading import Event, Thread
 
 import requests
 from croniter import croniter
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from shared.contracts.minutes import utc_now
+
 _LOG = logging.getLogger("scheduler")
-# A machine that slept wakes up late; looking at the clock this often, the scheduler is late by no more.
+# The clock is checked this often, so that the scheduler resumes quickly after a machine has slept.
 _LOOK_SECONDS = 1.0
 
 
 class Call(BaseModel):
-    """One schedule: when to call what, and how long to wait for the answer."""
+    """One schedule: when to call which address, and the timeout."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,7 +36,7 @@ class Call(BaseModel):
 
 
 def post(call: Call) -> None:
-    """Call the service once and log its answer; a failure is only logged, the next time comes anyway."""
+    """Call the service once and log the response; failures are only logged."""
     began = time.monotonic()
     try:
         answer = requests.post(call.url, json={}, timeout=call.seconds)
@@ -49,31 +51,36 @@ def keep_calling(
     stopped: Event,
     send: Callable[[Call], None] = post,
     *,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    now: Callable[[], datetime] = utc_now,
+    elapsed: Callable[[], float] = time.monotonic,
     pause: Callable[[float], object] | None = None,
 ) -> None:
     """Call at every time of the schedule until stopped.
 
-    The next time is counted from the end of a call: like Cloud Scheduler, a job never runs twice at once.
+    The next time is counted from the end of a call: like Cloud Scheduler, a job never runs twice at once. A call is due
+    when the clock says so, or when as many seconds have passed: the clock can be set back, and `elapsed` seconds do not
+    count while a machine sleeps.
     """
     pause = pause or stopped.wait
     while not stopped.is_set():
-        due = call.next_time(now())
-        while not stopped.is_set() and (left := (due - now()).total_seconds()) > 0:
+        began = now()
+        due = call.next_time(began)
+        end = elapsed() + (due - began).total_seconds()
+        while not stopped.is_set() and (left := min((due - now()).total_seconds(), end - elapsed())) > 0:
             pause(min(left, _LOOK_SECONDS))
         if not stopped.is_set():
             send(call)
 
 
 def main() -> None:
-    """Run every schedule in a thread of its own until the process is ended."""
+    """Run every schedule in its own thread until the process ends."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     stopped = Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     calls = TypeAdapter(list[Call]).validate_json(sys.argv[1])
     for call in calls:
         Thread(target=keep_calling, args=(call, stopped), daemon=True).start()
-        _LOG.info("%s: %s, next at %s", call.name, call.cron, call.next_time(datetime.now(UTC)))
+        _LOG.info("%s: %s, next at %s", call.name, call.cron, call.next_time(utc_now()))
     stopped.wait()
 
 

@@ -1,12 +1,12 @@
-"""A service with the packages of the image: `python -m infra.local.service`, with functions-framework's own options."""
+"""Run a service with the image's packages only: `python -m infra.local.service`, with functions-framework's options."""
 
 import runpy
 
-from infra.local.packages import hide_emulators_packages
+from infra.image_packages import hide_emulators_packages
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until stopped."""
     hide_emulators_packages()
     runpy.run_module("functions_framework", run_name="__main__", alter_sys=True)
 

@@ -2,16 +2,15 @@
 
 import requests
 
-from infra.local.endpoints import Endpoints
+from infra.endpoints import Endpoints
 
 _TIMEOUT_SECONDS = 5.0
 
 
 def create_bucket(endpoints: Endpoints) -> None:
-    """Create the bucket, unless it is there from an earlier run."""
+    """Create the bucket, unless it exists from an earlier run."""
     with requests.Session() as session:
-        # No proxy of the caller's environment may come between this process and a server on the same machine; Google's
-        # client would take it, and this is one call.
+        # Google's client would use a proxy of the environment, even for a server on the same machine.
         session.trust_env = False
         answer = session.post(
             f"{endpoints.storage}/storage/v1/b",

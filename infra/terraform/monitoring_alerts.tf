@@ -6,10 +6,20 @@ locals {
   by_queue   = ["resource.label.subscription_id"]
 
   subscription = "resource.type = \"pubsub_subscription\" AND metric.type = \"pubsub.googleapis.com/subscription"
-  log_metric   = "${local.run_resource} AND metric.type = \"logging.googleapis.com/user/gti_mesh"
+  log_metric   = "${local.run_resource} AND metric.type = \"logging.googleapis.com/user/${local.metrics}"
   run_resource = "resource.type = \"cloud_run_revision\""
-  push_queues  = "resource.label.subscription_id = one_of(\"${join("\",\"", keys(local.pushes))}\")"
-  kept_queues  = "resource.label.subscription_id = one_of(\"${join("\",\"", keys(local.keeping))}\")"
+  push_queues  = "resource.label.subscription_id = one_of(\"${join("\",\"", [for name in keys(local.pushes) : "${var.prefix}${name}"])}\")"
+  own_services = "resource.label.service_name = one_of(\"${join("\",\"", [for name in keys(local.topology.services) : "${var.prefix}${name}"])}\")"
+  kept_queues  = "resource.label.subscription_id = one_of(\"${join("\",\"", [for name in keys(local.keeping) : "${var.prefix}${name}"])}\")"
+
+  # The schedules that are not paused, and how often each calls.
+  calling = [for name, on in local.schedule_on : name if on]
+  calls_an_hour = {
+    for name, one in local.crons : name => (
+      startswith(one, "*/") ? 60 / tonumber(trimprefix(split(" ", one)[0], "*/")) :
+      startswith(one, "*") ? 60 : length(split(",", split(" ", one)[0]))
+    )
+  }
 
   alerts = {
     backlog = {
@@ -42,9 +52,10 @@ locals {
           filter = "${local.log_metric}/freshness_minutes\""
           period = 1200, aligner = "ALIGN_PERCENTILE_50", reducer = "REDUCE_MAX", by = local.by_feed, above = 150, for = 0
         }
-        "no sweep tells how fresh it is" = {
-          filter = "${local.log_metric}/freshness_minutes\""
-          period = 1200, aligner = "ALIGN_PERCENTILE_50", reducer = "REDUCE_MAX", by = local.by_feed, for = 3600
+        # Not of the figures: a sweep leaves them out while the feed has a condition, which has an alarm of its own.
+        "no sweep reports its freshness" = {
+          filter = "${local.log_metric}/sweeps\""
+          period = 1200, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = local.by_feed, for = 3600
         }
       }
     }
@@ -62,17 +73,42 @@ locals {
     }
     merge = {
       title   = "two merges in a row failed"
-      anchor  = "a-minute-stands-still"
+      anchor  = "a-minute-is-stuck"
       enabled = local.feeds
       conditions = {
         "failed merges" = {
           # Each of two schedules calls again once after a failure.
-          filter = "${local.log_metric}/failed_runs\" AND metric.label.service = \"merger\""
+          filter = "${local.log_metric}/failed_runs\" AND metric.label.service = \"${var.prefix}merger\""
           period = 3900, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = local.by_feed, above = 2, for = 0
         }
         "merges answered by 5xx" = {
-          filter = "${local.run_resource} AND metric.type = \"run.googleapis.com/request_count\" AND resource.label.service_name = \"merger\" AND metric.label.response_code_class = \"5xx\""
+          filter = "${local.run_resource} AND metric.type = \"run.googleapis.com/request_count\" AND resource.label.service_name = \"${var.prefix}merger\" AND metric.label.response_code_class = \"5xx\""
           period = 3900, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = [], above = 2, for = 0
+        }
+      }
+    }
+    fold = {
+      title   = "newest versions wait for a fold"
+      anchor  = "folds-fail"
+      enabled = local.feeds
+      conditions = {
+        # One run may find what it folds itself; two in a row have not.
+        "recent above a fifth of base" = {
+          filter = "${local.log_metric}/fold_overdue\""
+          period = 3900, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = local.by_feed, above = 1, for = 0
+        }
+      }
+    }
+    schedules = {
+      title   = "a schedule does not reach its service"
+      anchor  = "a-schedule-is-silent"
+      enabled = length(local.calling) > 0
+      # A policy without conditions is refused, and one of schedules that all rest is off.
+      conditions = {
+        for name in length(local.calling) > 0 ? local.calling : keys(local.topology.schedules) : name => {
+          filter = "resource.type = \"cloud_scheduler_job\" AND metric.type = \"logging.googleapis.com/user/${local.metrics}/calls\" AND metric.label.schedule = \"${var.prefix}${name}\""
+          # Two calls and a half, and not before a quarter of an hour.
+          period = 300, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = ["metric.label.schedule"], for = max(900, 300 * ceil(30 / local.calls_an_hour[name]))
         }
       }
     }
@@ -81,7 +117,7 @@ locals {
       anchor = "how-to-read-the-logs"
       conditions = {
         "failed runs" = {
-          filter = "${local.log_metric}/failed_runs\" AND metric.label.service = one_of(\"planner\",\"secops-poll\")"
+          filter = "${local.log_metric}/failed_runs\" AND metric.label.service = one_of(\"${var.prefix}planner\",\"${var.prefix}secops-poll\")"
           period = 1800, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = local.by_service, above = 5, for = 0
         }
       }
@@ -122,6 +158,29 @@ locals {
         }
       }
     }
+    licence = {
+      title  = "the key has no licence for a feed or a stream"
+      anchor = "a-feed-is-not-licensed"
+      conditions = {
+        # The planner asks once a minute, a poll every five, so the incident stays open until something is given again.
+        "requests refused" = {
+          filter = "${local.log_metric}/not_licensed\""
+          period = 600, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = local.by_feed, above = 0, for = 0
+        }
+      }
+    }
+    destination = {
+      title   = "Google SecOps accepts nothing"
+      anchor  = "a-page-is-not-delivered"
+      enabled = local.secops
+      conditions = {
+        # Push retries at least every ten minutes, so the incident stays open until a request is accepted.
+        "requests refused" = {
+          filter = "${local.log_metric}/destination\""
+          period = 900, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = local.by_feed, above = 0, for = 0
+        }
+      }
+    }
     lost = {
       title  = "the mesh stood still for longer than the source keeps"
       anchor = "how-to-read-the-logs"
@@ -132,8 +191,19 @@ locals {
         }
       }
     }
+    cut = {
+      title   = "a threat list has more than the source gives"
+      anchor  = "a-threat-list-is-cut"
+      enabled = local.feeds
+      conditions = {
+        "types of lists that are full" = {
+          filter = "${local.log_metric}/cut_lists\""
+          period = 600, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = local.by_feed, above = 0, for = 0
+        }
+      }
+    }
     defect = {
-      title  = "a failure that nobody foresaw"
+      title  = "an unexpected failure"
       anchor = "how-to-read-the-logs"
       conditions = {
         "unforeseen failures" = {

@@ -1,25 +1,31 @@
+# Who is told: by e-mail, and by channels that exist already.
+locals {
+  channels = concat([for channel in google_monitoring_notification_channel.email : channel.id], tolist(var.notification_channels))
+}
+
 resource "google_monitoring_notification_channel" "email" {
   for_each = var.alert_emails
 
-  display_name = "gti-mesh: ${each.key}"
+  project      = var.project_id
+  display_name = "${local.name}: ${each.key}"
   type         = "email"
   labels       = { email_address = each.key }
+  user_labels  = local.labels
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis]
 }
 
 resource "google_monitoring_alert_policy" "this" {
   for_each = local.alerts
 
-  display_name = "gti-mesh: ${each.value.title}"
+  project      = var.project_id
+  display_name = "${local.name}: ${each.value.title}"
   combiner     = "OR"
   enabled      = try(each.value.enabled, true)
   severity     = contains(["freshness", "lost", "key"], each.key) ? "CRITICAL" : "WARNING"
   user_labels  = local.labels
 
-  notification_channels = concat(
-    [for channel in google_monitoring_notification_channel.email : channel.id], tolist(var.notification_channels)
-  )
+  notification_channels = local.channels
 
   dynamic "conditions" {
     for_each = each.value.conditions
@@ -79,7 +85,7 @@ resource "google_monitoring_alert_policy" "this" {
   }
 
   documentation {
-    subject   = "gti-mesh: ${each.value.title}"
+    subject   = "${local.name}: ${each.value.title}"
     mime_type = "text/markdown"
     content   = "What it means and the step to take: docs/operations.md#${each.value.anchor}. First look: `gti-mesh status`."
 
@@ -93,5 +99,5 @@ resource "google_monitoring_alert_policy" "this" {
     }
   }
 
-  depends_on = [google_logging_metric.counter, google_logging_metric.figure]
+  depends_on = [time_sleep.metrics]
 }

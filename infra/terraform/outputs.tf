@@ -5,7 +5,17 @@ output "repository" {
 
 output "environment" {
   description = "What the gti-mesh command reads on an operator's machine; print it with `terraform output -json environment`."
-  value       = merge(local.environment["provision"], { LOG_FORMAT = "text" })
+  value = merge(local.environment["provision"], local.polls ? local.operator_secops_environment : {}, {
+    LOG_FORMAT        = "text"
+    GCP_REGION        = var.region
+    VT_API_KEY_SECRET = local.secret
+    THREAT_LISTS      = join(",", var.threat_lists)
+  })
+
+  precondition {
+    condition     = alltrue([for feed in var.secops.feeds : contains(var.feeds, feed)])
+    error_message = "Of a feed in secops.feeds only hours that land are sent, so it has to be in feeds too."
+  }
 }
 
 output "services" {
@@ -13,9 +23,9 @@ output "services" {
   value       = { for name, service in google_cloud_run_v2_service.this : name => service.uri }
 }
 
-output "console" {
-  description = "The status page; `gcloud run services proxy console --region REGION` opens it for an operator."
-  value       = google_cloud_run_v2_service.this["console"].uri
+output "status_page" {
+  description = "The status page; `gcloud run services proxy SERVICE --region REGION` opens it for an operator."
+  value       = google_cloud_run_v2_service.this["status-page"].uri
 }
 
 output "service_accounts" {

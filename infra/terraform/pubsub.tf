@@ -1,19 +1,33 @@
 resource "google_pubsub_topic" "this" {
   for_each = local.topology.topics
 
-  name                       = each.key
+  project                    = var.project_id
+  name                       = "${var.prefix}${each.key}"
   message_retention_duration = "${each.value.retention_seconds}s"
+  labels                     = local.labels
+  kms_key_name               = local.encrypted ? var.keys.services : null
 
-  depends_on = [google_project_service.this]
+  dynamic "message_storage_policy" {
+    for_each = length(var.message_regions) > 0 ? [var.message_regions] : []
+
+    content {
+      allowed_persistence_regions = message_storage_policy.value
+    }
+  }
+
+  depends_on = [time_sleep.apis, time_sleep.keys]
 }
 
 resource "google_pubsub_subscription" "this" {
   for_each = local.topology.subscriptions
 
-  name                       = each.key
+  project                    = var.project_id
+  name                       = "${var.prefix}${each.key}"
   topic                      = google_pubsub_topic.this[each.value.topic].id
   ack_deadline_seconds       = each.value.ack_deadline_seconds
   message_retention_duration = "${each.value.retention_seconds}s"
+  filter                     = try(each.value.filter, null)
+  labels                     = local.labels
 
   # Nothing expires: by default a subscription is deleted, with its backlog, after a quiet month.
   expiration_policy {
@@ -57,7 +71,7 @@ resource "google_pubsub_subscription" "this" {
   ]
 
   lifecycle {
-    # A subscription that is made anew has lost its backlog.
+    # A subscription that is recreated has lost its backlog.
     prevent_destroy = true
   }
 }

@@ -2,11 +2,13 @@
 resource "google_cloud_run_v2_service" "this" {
   for_each = local.topology.services
 
-  name     = each.key
+  project  = var.project_id
+  name     = "${var.prefix}${each.key}"
   location = var.region
+  labels   = merge(local.labels, { component = each.key })
 
-  # Pushes and schedules of this project come from inside; people only see the console, and only by IAM.
-  ingress              = each.key == "console" ? "INGRESS_TRAFFIC_ALL" : "INGRESS_TRAFFIC_INTERNAL_ONLY"
+  # Pushes and schedules of this project come from inside; people only see the status page, and only by IAM.
+  ingress              = each.key == "status-page" ? var.status_page_ingress : "INGRESS_TRAFFIC_INTERNAL_ONLY"
   invoker_iam_disabled = false
   deletion_protection  = var.deletion_protection
 
@@ -14,6 +16,7 @@ resource "google_cloud_run_v2_service" "this" {
     service_account                  = google_service_account.this[each.key].email
     timeout                          = "${each.value.timeout_seconds}s"
     max_instance_request_concurrency = each.value.concurrency
+    encryption_key                   = local.encrypted ? var.keys.services : null
 
     scaling {
       min_instance_count = each.value.instances.min
@@ -56,10 +59,23 @@ resource "google_cloud_run_v2_service" "this" {
     }
   }
 
-  # A revision that may not read its key, publish or load would nack what it is given.
+  # Without it, what gcloud has set by `update-traffic` would stay for ever, and no later release would be given anything.
+  dynamic "traffic" {
+    for_each = lookup(var.traffic, each.key, { LATEST = 100 })
+
+    content {
+      type     = traffic.key == "LATEST" ? "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST" : "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION"
+      revision = traffic.key == "LATEST" ? null : traffic.key
+      percent  = traffic.value
+    }
+  }
+
+  # A revision that may not read its key, publish, load or import would nack what it is given.
   depends_on = [
-    google_project_service.this,
-    google_bigquery_dataset_iam_member.this,
+    time_sleep.apis,
+    time_sleep.keys,
+    google_bigquery_dataset.this,
+    google_project_iam_member.secops,
     google_project_iam_member.this,
     google_pubsub_topic_iam_member.this,
     google_secret_manager_secret_iam_member.this,
@@ -69,7 +85,9 @@ resource "google_cloud_run_v2_service" "this" {
 
 # Bucket, dataset and tables as the code declares them; run once after every apply that changes feeds or the image.
 resource "google_cloud_run_v2_job" "provision" {
-  name                = "provision"
+  project             = var.project_id
+  name                = "${var.prefix}provision"
+  labels              = merge(local.labels, { component = "provision" })
   location            = var.region
   deletion_protection = var.deletion_protection
 
@@ -77,6 +95,7 @@ resource "google_cloud_run_v2_job" "provision" {
     template {
       service_account = google_service_account.this["provision"].email
       timeout         = "1800s"
+      encryption_key  = local.encrypted ? var.keys.services : null
       # It is idempotent, but what failed once deserves a look.
       max_retries = 0
 
@@ -102,8 +121,9 @@ resource "google_cloud_run_v2_job" "provision" {
   }
 
   depends_on = [
-    google_project_service.this,
-    google_bigquery_dataset_iam_member.this,
+    time_sleep.apis,
+    time_sleep.keys,
+    google_bigquery_dataset.this,
     google_project_iam_member.this,
     google_storage_bucket_iam_member.this,
   ]

@@ -1,10 +1,20 @@
 resource "google_storage_bucket" "landing" {
+  project  = var.project_id
   name     = local.bucket
   location = var.location
+  labels   = local.labels
 
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
   force_destroy               = false
+
+  dynamic "encryption" {
+    for_each = local.encrypted ? [var.keys.data] : []
+
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
 
   # A week, as long as the source keeps a minute, to take back what was deleted or overwritten.
   soft_delete_policy {
@@ -19,7 +29,7 @@ resource "google_storage_bucket" "landing" {
 
     condition {
       age            = var.landing_days
-      matches_prefix = [for feed in local.known_feeds : "${feed}/"]
+      matches_prefix = concat(local.landing_prefix, ["state/content/"])
       matches_suffix = [".ndjson.gz", ".json"]
     }
   }
@@ -33,7 +43,7 @@ resource "google_storage_bucket" "landing" {
 
     condition {
       age                   = 30
-      matches_prefix        = [for feed in local.known_feeds : "${feed}/"]
+      matches_prefix        = local.landing_prefix
       matches_suffix        = ["rejects.ndjson"]
       matches_storage_class = ["STANDARD"]
     }
@@ -53,7 +63,7 @@ resource "google_storage_bucket" "landing" {
     }
   }
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis, time_sleep.keys]
 
   lifecycle {
     prevent_destroy = true

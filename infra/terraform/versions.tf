@@ -8,11 +8,16 @@ terraform {
       # Every argument used here is compared with the schema of 6.50.0 (tests/terraform).
       version = "~> 6.50"
     }
-  }
-}
 
-provider "google" {
-  project        = var.project_id
-  region         = var.region
-  default_labels = local.labels
+    # For the service agents alone, which only this one can make.
+    google-beta = {
+      source  = "hashicorp/google-beta"
+      version = "~> 6.50"
+    }
+
+    time = {
+      source  = "hashicorp/time"
+      version = "~> 0.13"
+    }
+  }
 }

@@ -1,33 +1,33 @@
-"""Write in a thread of its own, so that compressing and uploading go on while the next lines are made."""
+"""Write in a separate thread, so that compressing and uploading overlap with processing the next lines."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import Queue
 from threading import Thread
 
-from shared.ports import Writer
+from shared.contracts.interfaces import Writer
 
 # Pieces of about a mebibyte; more of them would only cost memory.
-_MOST_WAITING = 4
+_MAX_WAITING = 4
 
 
 @contextmanager
 def in_background(writer: Writer) -> Iterator[Writer]:
-    """Give a writer that returns at once; what the real one raises comes out of a later write or of the block's end."""
-    behind = _Behind(writer)
-    thread = Thread(target=behind.run, name="package-writer", daemon=True)
+    """Yield a writer that returns at once; the real writer's errors are raised by a later write or at the end."""
+    queued = _QueuedWriter(writer)
+    thread = Thread(target=queued.run, name="package-writer", daemon=True)
     thread.start()
     try:
-        yield behind
+        yield queued
     finally:
-        behind.queue.put(None)
+        queued.queue.put(None)
         thread.join()
-    behind.check()
+    queued.check()
 
 
-class _Behind:
+class _QueuedWriter:
     def __init__(self, writer: Writer) -> None:
-        self.queue: Queue[bytes | None] = Queue(_MOST_WAITING)
+        self.queue: Queue[bytes | None] = Queue(_MAX_WAITING)
         self._writer = writer
         self._failure: BaseException | None = None
 
@@ -38,7 +38,7 @@ class _Behind:
 
     def run(self) -> None:
         while (data := self.queue.get()) is not None:
-            # After a failure the queue is only emptied, so that nobody waits for room in it.
+            # After a failure the queue is only drained, so that no writer blocks on it.
             if self._failure is None:
                 try:
                     self._writer.write(data)

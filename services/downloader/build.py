@@ -1,43 +1,66 @@
-"""Build the downloader from its settings and the real edges."""
+"""Build the downloader from its settings, with real clients."""
 
 import logging
 import shutil
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from services.downloader.download import Downloader
+from services.downloader.bzip2.unpacker import Unpacker
+from services.downloader.download import ABSENT_AFTER, Downloader
+from services.downloader.memory import container_limit, spool_bytes
 from services.downloader.settings import DownloaderSettings
-from services.downloader.unpack import Unpacker
+from services.downloader.spool import Spools
+from services.downloader.threat_lists import ThreatLists
+from shared.contracts.interfaces import Bucket, Publisher
+from shared.contracts.minutes import utc_now
+from shared.feeds.definition import THREAT_LISTS
 from shared.gcp.pubsub import PubSubPublisher
-from shared.gcp.storage import StorageBucket, storage_client
-from shared.ports import Bucket, Publisher
+from shared.gcp.storage import landing_bucket
 from shared.virustotal.client import VirusTotal
 from shared.virustotal.keys import find_key
+from shared.virustotal.threat_lists import ThreatListReader
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Parts:
-    """What the entry point needs."""
+class Components:
+    """The components that the entry point needs."""
 
     downloader: Downloader
     publisher: Publisher
 
 
-def build(settings: DownloaderSettings, *, bucket: Bucket | None = None, publisher: Publisher | None = None) -> Parts:
-    """Connect to Google Cloud and VirusTotal; an edge that is given takes the place of the real one."""
-    publisher = publisher or PubSubPublisher(settings.project)
+def build(
+    settings: DownloaderSettings, *, bucket: Bucket | None = None, publisher: Publisher | None = None
+) -> Components:
+    """Connect to Google Cloud and VirusTotal; arguments replace the real clients."""
+    publisher = publisher or PubSubPublisher(settings.project, settings.prefix)
+    source = VirusTotal(api_url=settings.api_url, key=find_key(settings, settings.project))
     downloader = Downloader(
-        source=VirusTotal(api_url=settings.api_url, key=find_key(settings, settings.project)),
-        bucket=bucket or StorageBucket(settings.bucket, storage_client(settings.project, settings.storage_emulator)),
+        source=source,
+        lists=ThreatLists(
+            ThreatListReader(source),
+            lists=settings.threat_lists,
+            wait_for_missing=settings.period(THREAT_LISTS).availability + ABSENT_AFTER,
+            deadline=settings.deadline,
+            now=utc_now,
+        ),
+        bucket=bucket or landing_bucket(settings),
         publisher=publisher,
+        spools=_spools(settings.memory_limit),
         unpack=_unpacker(),
         feeds=settings.feed_definitions(),
-        now=lambda: datetime.now(UTC),
+        now=utc_now,
         deadline=settings.deadline,
     )
-    return Parts(downloader, publisher)
+    return Components(downloader, publisher)
+
+
+def _spools(declared: int) -> Spools:
+    limit = container_limit(declared)
+    shared = spool_bytes(limit)
+    log.info("downloader.memory: %d MiB, of which packages in progress may hold %d", limit >> 20, shared >> 20)
+    return Spools(shared)
 
 
 def _unpacker() -> Unpacker:

@@ -1,27 +1,30 @@
-"""Decide what happens to a requested minute, in the order save, publish, ack.
+"""Process a requested minute, in the order save, publish, ack.
 
 Landed = the manifest exists. It is created with if_generation_match=0, so of two downloads of one minute exactly one
-commits; the other throws its own objects away and publishes the winner's manifest.
+commits; the other deletes its own objects and publishes the winner's manifest.
 """
 
 import logging
-from collections.abc import Callable, Generator, Iterable
-from contextlib import AbstractContextManager, closing
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from services.downloader.landing import land
-from services.downloader.spool import Package, taken_off_the_wire
+from services.downloader.spool import PackageSource, Spools
+from services.downloader.stream_hours import StreamHours
+from shared.contracts.interfaces import Bucket, Publisher
+from shared.contracts.manifests import read_manifest
+from shared.contracts.messages import MinuteAbsent, MinuteLanded, MinuteRequested
+from shared.contracts.minutes import HORIZON, format_minute, manifest_name, replay_command
+from shared.contracts.outcomes import Misconfigured, Poison, Retryable
 from shared.feeds.definition import Feed
-from shared.manifests import read_manifest
-from shared.messages import MINUTES_LANDED, MinuteAbsent, MinuteLanded, MinuteRequested
-from shared.minutes import AVAILABILITY, HORIZON, format_minute, manifest_name
-from shared.outcomes import Poison, Retryable
-from shared.ports import Bucket, Outgoing, Publisher
+from shared.feeds.switched_on import is_feed_on
+from shared.operations.feed_conditions import FeedConditions
 from shared.virustotal.errors import NotAvailableYet, NotLicensed, PackageMissing, RequestRefused
 
-# A 404 may still turn into a package for a while; after this it is taken for the source's last word.
-ABSENT_AFTER = AVAILABILITY + timedelta(hours=6)
+# After a 404 the package may still appear; this long after its availability the minute counts as absent.
+ABSENT_AFTER = timedelta(hours=6)
 
 Unpack = Callable[[Iterable[bytes]], Generator[bytes, None, None]]
 
@@ -29,110 +32,159 @@ log = logging.getLogger(__name__)
 
 
 class Source(Protocol):
-    """Where packages come from."""
+    """The source of packages."""
 
-    def package(self, feed_path: str, minute: datetime) -> AbstractContextManager[Package]:
+    def package(self, feed_path: str, minute: datetime) -> AbstractContextManager[PackageSource]:
         """Open a minute's package."""
 
 
+class Lists(Protocol):
+    """The source of hours of threat lists."""
+
+    def lines(self, hour: datetime) -> Iterator[bytes]:
+        """Yield the lines of an hour."""
+
+
 class Downloader:
-    """Lands requested minutes; safe for several threads."""
+    """Lands requested minutes; thread-safe."""
 
     def __init__(
         self,
         *,
         source: Source,
+        lists: Lists,
         bucket: Bucket,
         publisher: Publisher,
+        spools: Spools,
         unpack: Unpack,
         feeds: Iterable[Feed],
         now: Callable[[], datetime],
         deadline: timedelta,
     ) -> None:
         self._source = source
+        self._lists = lists
+        self._stream_hours = StreamHours(bucket, deadline=deadline, now=now)
         self._bucket = bucket
         self._publisher = publisher
+        self._spools = spools
         self._unpack = unpack
         self._feeds = {feed.name: feed for feed in feeds}
         self._now = now
+        self._conditions = FeedConditions(bucket)
         self._deadline = deadline
 
     def handle(self, request: MinuteRequested) -> None:
-        """Land the minute, or say why there is nothing to land; raise Poison or Retryable as the outcomes demand."""
-        feed = self._feed(request.feed)
+        """Land the minute or publish its absence; raise Poison or Retryable otherwise."""
+        if not is_feed_on(request.feed, self._feeds):
+            log.info("downloader.feed_off: %s is not switched on here, the sweep asks again", request.feed)
+            return
         landed = read_manifest(self._bucket, request.feed, request.minute)
         if landed and not request.force:
             log.info("downloader.landed_before: %s", landed.uri)
-            self._publish(landed)
+            self._publisher.publish(landed)
             return
         self._check_age(request, landed)
         try:
-            fetched = self._fetch(feed, request.minute)
+            fetched = self._fetch(self._feeds[request.feed], request.minute)
         except NotAvailableYet:
             log.info("downloader.not_available_yet: the sweep asks again")
         except PackageMissing:
             self._missing(request, landed)
-        except (NotLicensed, RequestRefused) as error:
-            raise Poison(str(error)) from None
+        except NotLicensed as error:
+            self._not_licensed(request.feed, error)
+        except RequestRefused as error:
+            raise Poison("request_refused", str(error)) from None
         else:
+            self._conditions.clear(request.feed)
             self._commit(fetched, landed)
 
-    def _feed(self, name: str) -> Feed:
-        if name not in self._feeds:
-            on = ", ".join(self._feeds) or "none"
-            raise Poison(f"feed {name!r} is not switched on here; FEEDS has: {on}")
-        return self._feeds[name]
-
     def _check_age(self, request: MinuteRequested, landed: MinuteLanded | None) -> None:
+        self._refuse_inside(request)
         age = self._now() - request.minute
         written = format_minute(request.minute)
         if age < timedelta(0):
-            raise Poison(f"minute {written} lies in the future")
-        if age > HORIZON:
+            raise Poison("minute_in_future", f"minute {written} is in the future")
+        if age > HORIZON and not self._feeds[request.feed].every().is_kept:
             kept = "its landing stays as it is" if landed else "and it has never landed"
-            raise Poison(f"minute {written} is older than the {HORIZON.days} days that the source keeps, {kept}")
+            raise Poison(
+                "minute_expired",
+                f"minute {written} is older than the {HORIZON.days} days that the source keeps, {kept}",
+            )
+
+    def _refuse_inside(self, request: MinuteRequested) -> None:
+        period = self._feeds[request.feed].every()
+        if request.minute != (begins := period.floor(request.minute)):
+            raise Poison(
+                "invalid_message",
+                f"{format_minute(request.minute)} is inside an {period.name}, and {request.feed} has a package an "
+                f"{period.name}; ask for {format_minute(begins)}",
+            )
 
     def _fetch(self, feed: Feed, minute: datetime) -> MinuteLanded:
+        try:
+            with self._pieces(feed, minute) as pieces:
+                return land(self._bucket, feed.name, minute, pieces, feed.identity)
+        except (Retryable, Misconfigured) as error:
+            self._conditions.keep(feed.name, error, self._now())
+            raise
+
+    @contextmanager
+    def _pieces(self, feed: Feed, minute: datetime) -> Iterator[Iterable[bytes]]:
+        """Open the decompressed package of a feed, in pieces."""
+        if feed.source == "threat_lists":
+            yield self._lists.lines(minute)
+            return
+        if feed.source == "streams":
+            yield self._stream_hours.lines(feed, minute)
+            return
         with (
             self._source.package(feed.path, minute) as package,
-            taken_off_the_wire(package, self._deadline) as chunks,
-            # A landing that fails leaves the decoder in the middle; its process would live until a garbage collection.
+            self._spools.taken_off_the_wire(package, self._deadline) as chunks,
+            # A failed landing leaves the decoder suspended; its process would live until garbage collection.
             closing(self._unpack(chunks)) as pieces,
         ):
-            return land(self._bucket, feed.name, minute, pieces)
+            yield pieces
 
     def _missing(self, request: MinuteRequested, landed: MinuteLanded | None) -> None:
         now = self._now()
-        if landed or now - request.minute <= ABSENT_AFTER:
+        if landed or now - request.minute <= self._feeds[request.feed].every().availability + ABSENT_AFTER:
             log.info("downloader.missing_at_source: nothing changes, the sweep asks again")
             return
         log.warning("downloader.absent: the source has no package for this minute")
-        absent = MinuteAbsent(feed=request.feed, minute=request.minute, checked_at=now)
-        self._publisher.publish(MINUTES_LANDED, [Outgoing(absent.body(), absent.attributes())])
+        self._publisher.publish(MinuteAbsent(feed=request.feed, minute=request.minute, checked_at=now))
+
+    def _not_licensed(self, feed: str, error: NotLicensed) -> None:
+        # A condition of the feed: otherwise a day would make 1,440 equal dead letters.
+        log.error("downloader.not_licensed: %s", error, extra={"fields": {"error_type": error.error_type}})
+        self._conditions.report(feed, error, self._now())
 
     def _commit(self, fetched: MinuteLanded, landed: MinuteLanded | None) -> None:
         if landed is None and self._create_manifest(fetched):
             log.info("downloader.landed: %d lines, %d rejected", fetched.lines, fetched.rejected)
-            self._publish(fetched)
+            self._publisher.publish(fetched)
             return
         winner = landed or self._winner(fetched)
-        if landed and winner.crc32c != fetched.crc32c:
-            raise Poison(f"source changed: {winner.uri} has landed, the source now gives {fetched.uri}, kept beside it")
+        # An indicator's attributes are those of the download, so a second one of a list always differs.
+        comparable = self._feeds[fetched.feed].source != "threat_lists"
+        if landed and comparable and winner.crc32c != fetched.crc32c:
+            raise Poison(
+                "source_changed",
+                f"source changed: {winner.uri} has landed, the source now gives {fetched.uri}, which is kept as well; "
+                "to have its rows in place of the old ones: "
+                f"{replay_command(fetched.feed, fetched.minute, fetched.minute, '--replace', '--force')}",
+            )
         self._throw_away(fetched)
-        self._publish(winner)
+        self._publisher.publish(winner)
 
     def _create_manifest(self, fetched: MinuteLanded) -> bool:
-        return self._bucket.create(manifest_name(fetched.feed, fetched.minute), fetched.body())
+        return self._bucket.create(manifest_name(fetched.feed, fetched.minute), fetched.body)
 
     def _winner(self, fetched: MinuteLanded) -> MinuteLanded:
         winner = read_manifest(self._bucket, fetched.feed, fetched.minute)
         if winner is None:
-            raise Retryable("the manifest of another download was there and is gone")
+            raise Retryable("the manifest of another download existed and is gone")
         return winner
 
     def _throw_away(self, fetched: MinuteLanded) -> None:
         for uri in filter(None, (fetched.uri, fetched.rejects_uri)):
-            self._bucket.delete(uri.removeprefix(self._bucket.uri("")))
-
-    def _publish(self, landed: MinuteLanded) -> None:
-        self._publisher.publish(MINUTES_LANDED, [Outgoing(landed.body(), landed.attributes())])
+            self._bucket.delete(self._bucket.name_of(uri))

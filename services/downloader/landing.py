@@ -1,10 +1,10 @@
-"""Land one minute: write its lines and its rejects, and give the manifest that would commit them.
+"""Land one minute: write its lines and rejects, and return the manifest that commits them.
 
-The two data objects have names of their own, so nothing that happens to them can touch what has landed before. They
-count only once a manifest names them; until then they may be thrown away.
+The two data objects have unique names, so they never affect an earlier landing. They count only once a manifest names
+them; until then they may be deleted.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,22 +16,22 @@ from isal import isal_zlib
 from services.downloader.background import in_background
 from services.downloader.json_objects import BadLineError
 from services.downloader.lines import Framer, Line, split_lines
-from shared.messages import MinuteLanded
-from shared.minutes import landing_name
-from shared.outcomes import Retryable
-from shared.ports import Bucket, Writer
-from shared.rejecting import rejects_allowed
+from shared.contracts.interfaces import Bucket, Writer
+from shared.contracts.messages import MinuteLanded
+from shared.contracts.minutes import landing_name
+from shared.contracts.outcomes import Retryable
+from shared.contracts.reject_policy import rejects_allowed
 
 _PIECE_BYTES = 1024 * 1024
 
 
 class ChangedShapeError(Retryable):
-    """Too many lines of a package are bad to believe that the rest is right."""
+    """Too many lines of a package are bad; the source has probably changed its format."""
 
 
 @dataclass
 class _Gathered:
-    """Hands framed lines on in pieces worth a thread's while."""
+    """Batches framed lines into pieces that are worth a thread switch."""
 
     target: Writer
     _waiting: list[bytes] = field(default_factory=list)
@@ -65,7 +65,7 @@ class _Gzip:
 
 @contextmanager
 def _gzipped(target: Writer) -> Iterator[_Gathered]:
-    """Compress and write to a target in a thread beside the one that makes the lines."""
+    """Compress and write to a target in a background thread."""
     gzip = _Gzip(target)
     with in_background(gzip) as writer:
         gathered = _Gathered(writer)
@@ -75,33 +75,58 @@ def _gzipped(target: Writer) -> Iterator[_Gathered]:
 
 
 @dataclass
+class _Checksum:
+    """A CRC32C computed while data passes."""
+
+    value: google_crc32c.Checksum = field(default_factory=google_crc32c.Checksum)
+
+    def update(self, data: bytes) -> None:
+        self.value.update(data)  # type: ignore[no-untyped-call]
+
+    def hex(self) -> str:
+        digest: bytes = self.value.digest()  # type: ignore[no-untyped-call]
+        return digest.hex()
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """An object being written, and the checksum of its bytes."""
+
+    target: Writer
+    checksum: _Checksum = field(default_factory=_Checksum)
+
+    def write(self, data: bytes, /) -> int:
+        self.checksum.update(data)
+        return self.target.write(data)
+
+
+@dataclass
 class _Counts:
     lines: int = 0
     rejected: int = 0
     size: int = 0
-    checksum: google_crc32c.Checksum = field(default_factory=google_crc32c.Checksum)
+    checksum: _Checksum = field(default_factory=_Checksum)
 
     def of(self, pieces: Iterable[bytes]) -> Iterable[bytes]:
         for piece in pieces:
             self.size += len(piece)
-            self.checksum.update(piece)  # type: ignore[no-untyped-call]
+            self.checksum.update(piece)
             yield piece
 
-    def checksum_hex(self) -> str:
-        digest: bytes = self.checksum.digest()  # type: ignore[no-untyped-call]
-        return digest.hex()
 
-
-def land(bucket: Bucket, feed: str, minute: datetime, pieces: Iterable[bytes]) -> MinuteLanded:
+def land(
+    bucket: Bucket, feed: str, minute: datetime, pieces: Iterable[bytes], identity: Sequence[str] = ("id",)
+) -> MinuteLanded:
     """Write a package's lines and rejects, and return the manifest that will commit them.
 
-    Whatever `pieces` raises, and ChangedShapeError, leaves no object behind.
+    identity are the paths whose values, joined by slashes, are a line's id.
+    An exception of `pieces`, or ChangedShapeError, leaves no object behind.
     """
     stem = f"{landing_name(feed, minute)}-{uuid4().hex[:12]}"
     data, rejects = f"{stem}.ndjson.gz", f"{stem}.rejects.ndjson"
     counts = _Counts()
     with ExitStack() as writers:
-        landing = _Landing(bucket, writers, data, rejects, Framer(minute))
+        landing = _Landing(bucket, writers, data, rejects, Framer(minute, identity))
         for line in split_lines(counts.of(pieces)):
             counts.lines += 1
             counts.rejected += not landing.take(line)
@@ -111,37 +136,43 @@ def land(bucket: Bucket, feed: str, minute: datetime, pieces: Iterable[bytes]) -
         minute=minute,
         uri=bucket.uri(data),
         rejects_uri=bucket.uri(rejects) if counts.rejected else None,
-        crc32c=counts.checksum_hex(),
+        crc32c=counts.checksum.hex(),
         lines=counts.lines,
         rejected=counts.rejected,
         bytes=counts.size,
         landed_at=datetime.now(UTC),
+        object_crc32c=landing.data_checksum.hex(),
+        rejects_crc32c=landing.rejects.checksum.hex() if landing.rejects else None,
     )
 
 
 class _Landing:
-    """The two objects of a minute while they are written; rejects come into being with the first bad line."""
+    """The two objects of a minute while they are written; rejects are created with the first bad line."""
 
     def __init__(self, bucket: Bucket, writers: ExitStack, data: str, rejects: str, framer: Framer) -> None:
         self._bucket, self._writers, self._rejects_name, self._framer = bucket, writers, rejects, framer
-        self._data = writers.enter_context(_gzipped(writers.enter_context(bucket.writing(data, "application/gzip"))))
-        self._rejects: Writer | None = None
+        stored = _Checked(writers.enter_context(bucket.writing(data, "application/gzip")))
+        self._data = writers.enter_context(_gzipped(stored))
+        self.data_checksum = stored.checksum
+        self.rejects: _Checked | None = None
 
     def take(self, line: Line) -> bool:
-        """Write a line to where it belongs; say whether it is good."""
+        """Write a line to the data or the rejects; return whether it is good."""
         try:
-            self._data.write(self._framer.frame(line))
+            framed = self._framer.frame(line)
         except BadLineError as error:
             self._reject(line, str(error))
             return False
+        for part in framed:
+            self._data.write(part)
         return True
 
     def _reject(self, line: Line, reason: str) -> None:
-        if self._rejects is None:
-            self._rejects = self._writers.enter_context(
-                self._bucket.writing(self._rejects_name, "application/x-ndjson")
-            )
-        self._rejects.write(self._framer.reject(line, reason))
+        if self.rejects is None:
+            target = self._writers.enter_context(self._bucket.writing(self._rejects_name, "application/x-ndjson"))
+            self.rejects = _Checked(target)
+        for part in self._framer.reject(line, reason):
+            self.rejects.write(part)
 
 
 def _refuse_changed_shape(counts: _Counts) -> None:

@@ -1,25 +1,19 @@
 """Entry point of the downloader: a push of MinuteRequested in, ack or nack out."""
 
 import functions_framework
-from flask import Request
 
 from services.downloader.build import build
 from services.downloader.settings import DownloaderSettings
-from shared.envelope import read_message
-from shared.messages import FEED_MINUTES, minute_requested
-from shared.push import Answer, answer_push
-from shared.service import Once, start
+from shared.contracts.messages import MinuteRequested, minute_requested
+from shared.runtime.push import push_handler
+from shared.runtime.service import Lazy, start
 
 settings = start(DownloaderSettings)
-parts = Once(lambda: build(settings))
+components = Lazy(lambda: build(settings))
 
 
 @functions_framework.http
-def download(request: Request) -> Answer:
-    """Land the minute that one push asks for."""
-    return answer_push(
-        request,
-        lambda delivery: parts().downloader.handle(read_message(minute_requested, delivery)),
-        topic=FEED_MINUTES,
-        publisher=lambda: parts().publisher,
-    )
+@push_handler(minute_requested, lambda: components().publisher, settings.max_delivery_attempts)
+def download(request: MinuteRequested) -> None:
+    """Land the minute of one push."""
+    components().downloader.handle(request)

@@ -1,17 +1,22 @@
-"""Record dead letters in the ledger, whatever state they are in: a dead letter must not die again."""
+"""Record dead letters in the ledger; malformed ones too, since a dead letter must not be dead-lettered again."""
 
 import logging
 from collections.abc import Callable
 from datetime import datetime
 
-import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from shared.dead_letters import SOURCE_MESSAGE_ID, SOURCE_SUBSCRIPTION, dead_attempts, dead_reason
-from shared.envelope import Delivery, PushedMessage
-from shared.messages import Name
-from shared.minutes import parse_minute
-from shared.ports import LedgerRow, LedgerWriter
+from shared.contracts.dead_letters import (
+    SOURCE_MESSAGE_ID,
+    SOURCE_SUBSCRIPTION,
+    dead_attempts,
+    dead_error_type,
+    dead_reason,
+)
+from shared.contracts.interfaces import LedgerRow, LedgerWriter
+from shared.contracts.messages import Name
+from shared.contracts.minutes import parse_minute
+from shared.contracts.push_envelope import Delivery, PushedMessage
 from shared.warehouse.ledger import ledger_holds
 
 log = logging.getLogger(__name__)
@@ -19,6 +24,7 @@ log = logging.getLogger(__name__)
 # An object's name has up to 1,024 bytes (cloud.google.com/storage/docs/objects), and a bucket's 222.
 _LONGEST_ADDRESS = 1300
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
+_BODY: TypeAdapter[dict[str, object]] = TypeAdapter(dict[str, object])
 
 
 class DeadLetters:
@@ -29,39 +35,42 @@ class DeadLetters:
         self._now = now
 
     def record(self, delivery: Delivery) -> None:
-        """Append the row; feed and minute stay empty where the message does not say them."""
+        """Append the row; feed and minute stay empty if the message has none."""
         row = dead_row(delivery.message, self._now())
         self._ledger.record([row])
-        log.error("loader.dead: %s", row.reason)
+        log.error("loader.dead: %s", row.reason, extra={"fields": {"error_type": row.error_type}})
 
 
 def dead_row(message: PushedMessage, now: datetime) -> LedgerRow:
-    """Return what the ledger keeps of a dead letter; nothing in the message can make this fail."""
+    """Return the ledger row of a dead letter; no message content can make this fail."""
     attributes = message.attributes
-    told = {**_body(message.data), **attributes}
+    fields = {**_body(message.data), **attributes}
+    error_type = dead_error_type(attributes)
+    # A bad message says nothing about the minute it names, which may be merged, or missing and still to be requested.
+    names_minute = error_type != "invalid_message"
     return LedgerRow(
         "dead",
         _moment(message.publish_time) or now,
-        _feed(told.get("feed")),
-        _minute(told.get("minute"), now),
-        uri=_text(told.get("uri")),
+        _feed(fields.get("feed")),
+        _minute(fields.get("minute"), now) if names_minute else None,
+        uri=_text(fields.get("uri")),
         reason=dead_reason(attributes),
         source=attributes.get(SOURCE_SUBSCRIPTION),
         attempts=dead_attempts(attributes),
         message_id=attributes.get(SOURCE_MESSAGE_ID) or message.message_id,
+        error_type=error_type,
     )
 
 
 def _body(data: bytes) -> dict[str, object]:
     try:
-        body = orjson.loads(data)
-    except orjson.JSONDecodeError:
+        return _BODY.validate_json(data)
+    except ValidationError:
         return {}
-    return body if isinstance(body, dict) else {}
 
 
 def _text(value: object) -> str | None:
-    """Return an address, as what came from a bucket has one; it says which page of a stream a letter is about."""
+    """Return the body's `uri` if it has one; it names the page of a stream that a letter is about."""
     return value if isinstance(value, str) and len(value) <= _LONGEST_ADDRESS else None
 
 

@@ -5,32 +5,28 @@ from flask import Request
 
 from services.loader.build import build
 from services.loader.settings import LoaderSettings
-from shared.envelope import Delivery, read_message
-from shared.messages import MINUTES_LANDED, landing_event
-from shared.push import Answer, answer_push
-from shared.service import Once, start
+from shared.contracts.messages import MINUTES_LANDED, MinuteAbsent, MinuteLanded, landing_event
+from shared.contracts.push_envelope import Delivery
+from shared.runtime.push import Answer, answer_push, push_handler
+from shared.runtime.service import Lazy, start
 
 settings = start(LoaderSettings)
-parts = Once(lambda: build(settings))
+components = Lazy(lambda: build(settings))
 
 
 @functions_framework.http
-def load(request: Request) -> Answer:
-    """Load the minute that one push tells of, or record that it is absent."""
-    return answer_push(
-        request,
-        lambda delivery: parts().loader.handle(read_message(landing_event, delivery)),
-        topic=MINUTES_LANDED,
-        publisher=lambda: parts().publisher,
-    )
+@push_handler(landing_event, lambda: components().publisher, settings.max_delivery_attempts)
+def load(event: MinuteLanded | MinuteAbsent) -> None:
+    """Load the minute of one push, or record its absence."""
+    components().loader.handle(event)
 
 
 @functions_framework.http
 def dead(request: Request) -> Answer:
-    """Record the dead letter that one push brings."""
-    # Recording knows no Poison, so nothing goes on to another dead-letter topic.
-    return answer_push(request, _record, topic=MINUTES_LANDED, publisher=lambda: parts().publisher)
+    """Record the dead letter of one push."""
+    # Recording never raises Poison, so nothing goes to another dead-letter topic.
+    return answer_push(request, _record, topic=MINUTES_LANDED, publisher=lambda: components().publisher)
 
 
 def _record(delivery: Delivery) -> None:
-    parts().dead_letters.record(delivery)
+    components().dead_letters.record(delivery)

@@ -1,42 +1,46 @@
-"""Lines that BigQuery refused: found by what it took, and kept beside the data with the server's message."""
+"""Lines that BigQuery rejected: those missing in the warehouse, kept next to the data with the error message."""
 
 import gzip
 import re
 from collections.abc import Iterator, Set
 from io import BytesIO
 
-import orjson
+from shared.contracts.interfaces import Bucket
+from shared.contracts.manifests import load_rejects_name
+from shared.contracts.messages import MinuteLanded
+from shared.contracts.minutes import landing_name, replay_command
+from shared.contracts.outcomes import Poison
+from shared.runtime.json_bytes import write_json
 
-from shared.messages import MinuteLanded
-from shared.minutes import landing_name, manifest_name
-from shared.outcomes import Poison
-from shared.ports import Bucket
-
-# At the beginning of every line that the downloader frames.
+# The beginning of every line framed by the downloader.
 _HEAD = re.compile(rb'\{"feed_minute":"[^"]*","feed_line":(\d+),')
 
 
-def object_name(bucket: Bucket, uri: str) -> str:
-    """Return the name in the bucket of an object's gs:// address."""
-    return uri.removeprefix(bucket.uri(""))
+def check_landed(bucket: Bucket, landed: MinuteLanded) -> None:
+    """Raise Poison if the landed object is gone; it is not read."""
+    name = bucket.name_of(landed.uri)
+    if name not in bucket.names(name):
+        raise _gone(landed)
 
 
-def read_landed(bucket: Bucket, landed: MinuteLanded) -> bytes:
-    """Return the landed object, compressed as it lies there; raise Poison when it is gone."""
-    stored = bucket.read(object_name(bucket, landed.uri))
+def _read_landed(bucket: Bucket, landed: MinuteLanded) -> bytes:
+    stored = bucket.read(bucket.name_of(landed.uri))
     if stored is None:
-        manifest = bucket.uri(manifest_name(landed.feed, landed.minute))
-        raise Poison(f"{landed.uri} is not there any more; delete {manifest} and replay the minute to land it anew")
+        raise _gone(landed)
     return stored.data
 
 
+def _gone(landed: MinuteLanded) -> Poison:
+    again = replay_command(landed.feed, landed.minute, landed.minute, "--replace", "--force")
+    return Poison("object_missing", f"{landed.uri} does not exist any more; to land the minute again: {again}")
+
+
 def keep_rejects(bucket: Bucket, landed: MinuteLanded, kept: Set[int], reason: str) -> int:
-    """Write the lines that are not among the kept ones beside the data, and return their number."""
-    rejects = list(_rejects(read_landed(bucket, landed), kept, reason))
+    """Write the lines that were not kept to the rejects object, and return their number."""
+    rejects = list(_rejects(_read_landed(bucket, landed), kept, reason))
     if rejects:
-        stem = object_name(bucket, landed.uri).removesuffix(".ndjson.gz")
-        # A redelivery finds the same lines missing, so an object that is there already is this one.
-        bucket.create(f"{stem}.load-rejects.ndjson", b"".join(rejects), "application/x-ndjson")
+        # A redelivery finds the same lines missing, so an existing object has the same content.
+        bucket.create(load_rejects_name(bucket, landed), b"".join(rejects), "application/x-ndjson")
     return len(rejects)
 
 
@@ -47,10 +51,10 @@ def _rejects(landed: bytes, kept: Set[int], reason: str) -> Iterator[bytes]:
             number = int(head.group(1)) if head else None
             if number is None or number not in kept:
                 reject = {"feed_line": number, "reason": reason, "line": line.decode(errors="replace").rstrip("\n")}
-                yield orjson.dumps(reject, option=orjson.OPT_APPEND_NEWLINE)
+                yield write_json(reject) + b"\n"
 
 
 def names_this_minute(bucket: Bucket, landed: MinuteLanded) -> bool:
-    """Tell whether an address names one object of the very minute; a `*` would load others beside it."""
+    """Return whether an address is exactly one object of this minute; a `*` would load other objects too."""
     stem = re.escape(bucket.uri(landing_name(landed.feed, landed.minute)))
     return re.fullmatch(rf"{stem}-[A-Za-z0-9_-]+\.ndjson\.gz", landed.uri) is not None

@@ -1,22 +1,54 @@
-"""Build the merger from its settings and the real BigQuery."""
+"""Build the merger's parts from its settings and the real BigQuery."""
 
-from services.merger.merge import Merger, RunSql
+from google.cloud import bigquery
+
+from services.merger.fold import Folder
+from services.merger.merge import Merger
 from services.merger.settings import MergerSettings
-from shared.gcp.bigquery import bigquery_client, bigquery_errors, run_query
+from services.merger.transactions import RunSql
+from shared.contracts.minutes import utc_now
+from shared.gcp.bigquery import bigquery_client, dataset_location, run_query
+from shared.runtime.service import Lazy
+from shared.runtime.settings import MeshSettings
 
 
 def build(settings: MergerSettings, *, run: RunSql | None = None) -> Merger:
-    """Connect to BigQuery, unless what runs the SQL is given."""
-    return Merger(run=run or sql_runner(settings), dataset=f"{settings.project}.{settings.dataset}")
+    """Connect to BigQuery, unless `run` is given."""
+    return Merger(
+        run=run or sql_runner(settings, max_bytes_billed=settings.max_bytes_billed),
+        dataset=f"{settings.project}.{settings.dataset}",
+        now=utc_now,
+        max_lines=settings.max_lines,
+    )
 
 
-def sql_runner(settings: MergerSettings) -> RunSql:
-    """Return what runs SQL in BigQuery."""
-    client = bigquery_client(settings)
+def build_folder(settings: MergerSettings, *, run: RunSql | None = None) -> Folder:
+    """Return the component that folds, with its own limit of billed bytes."""
+    return Folder(
+        run=run or sql_runner(settings, max_bytes_billed=settings.fold_max_bytes_billed),
+        dataset=f"{settings.project}.{settings.dataset}",
+        now=utc_now,
+        min_rows=settings.fold_min_rows,
+        keep_hours=settings.fold_keep_hours,
+    )
 
-    def run(sql: str) -> list[dict[str, object]]:
-        with bigquery_errors():
-            rows = run_query(client, sql, seconds=settings.deadline_seconds, max_bytes_billed=settings.max_bytes_billed)
+
+def sql_runner(
+    settings: MeshSettings, *, max_bytes_billed: int | None, client: bigquery.Client | None = None
+) -> RunSql:
+    """Return a function that runs SQL in BigQuery, in the dataset's location; a client may be given."""
+    client = client or bigquery_client(settings)
+    location = Lazy(lambda: dataset_location(client, settings.dataset))
+
+    def run(sql: str, *, seconds: float) -> list[dict[str, object]]:
+        rows = run_query(
+            client,
+            sql,
+            seconds=seconds,
+            max_bytes_billed=max_bytes_billed,
+            location=location(),
+            component="merger",
+        )
         return [dict(row.items()) for row in rows]
 
     return run

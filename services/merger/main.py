@@ -1,26 +1,21 @@
-"""Entry point of the merger: a schedule's call in, one JSON entry a feed out."""
-
-from datetime import UTC, datetime
+"""Entry point of the merger: called by a schedule, answers with one JSON entry per feed, and one per fold."""
 
 import functions_framework
 from flask import Request
 
-from services.merger.build import build
-from services.merger.merge import in_turn
+from services.merger.build import build, build_folder
+from services.merger.run import run
 from services.merger.settings import MergerSettings
-from shared.answers import JsonAnswer, answer_each, json_answer
-from shared.feeds.definition import find_feed
-from shared.service import Once, start
+from shared.runtime.http_responses import JsonAnswer, json_answer
+from shared.runtime.service import Lazy, start
 
 settings = start(MergerSettings)
-merger = Once(lambda: build(settings))
+merger = Lazy(lambda: build(settings))
+folder = Lazy(lambda: build_folder(settings))
 
 
 @functions_framework.http
 def merge(request: Request) -> JsonAnswer:  # noqa: ARG001 the schedule's body says nothing
-    """Merge every feed that has something staged; while a merge runs, say that it does."""
+    """Merge every feed that has staged lines, then fold what is due; report if another run is in progress."""
     with merger().only_one() as free:
-        if not free:
-            return json_answer({"busy": True})
-        feeds = in_turn(settings.feeds, datetime.now(UTC))
-        return answer_each(feeds, lambda feed: merger().merge(find_feed(feed)))
+        return run(settings, merger(), folder()) if free else json_answer({"busy": True})

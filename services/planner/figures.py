@@ -1,21 +1,23 @@
-"""What alarms and the dashboard are told of a feed: figures on the line of every sweep, for log-based metrics."""
+"""The figures of a feed for alarms and the dashboard: fields of every sweep's log entry, for log-based metrics."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from itertools import groupby
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 
-from services.planner.state import PlanState
-from shared.minutes import ONE_MINUTE, oldest_served
-from shared.ports import MinuteState
+from shared.contracts.interfaces import MinuteState
+from shared.contracts.minutes import EVERY_MINUTE, ONE_MINUTE, Period
+from shared.operations.feed_conditions import FeedCondition
+from shared.operations.health import allowance, freshness, longest_run
+from shared.operations.planner_state import PlanState
 
 
 @dataclass(frozen=True)
 class Figures:
-    """One feed at one moment, over the days that the source keeps.
+    """The current figures of one feed, over the source's retention.
 
-    Uncovered are minutes missing, overdue on their way, or dead; coverage is the share of the others. A feed of which
-    nothing has been merged is as old as its first minute.
+    Uncovered minutes are missing, overdue, dead, or not requested by a planner that has stopped; coverage is the share
+    of the others. A feed without merged minutes is as old as its first minute. A feed of hours counts hours, and its
+    freshness is that of a feed of minutes that is as late, so that one threshold fits all.
     """
 
     freshness_minutes: int
@@ -24,23 +26,29 @@ class Figures:
     absent_in_a_row: int
 
 
-def figures(state: PlanState, known: Sequence[MinuteState], *, missing: int, now: datetime) -> Figures:
+def fields_of(condition: FeedCondition | None, found: Figures) -> dict[str, object]:
+    """Return the fields of a sweep's log entry.
+
+    A feed that a condition blocks has its own alarm; its figures, which would trigger three more, are left out.
+    """
+    return {"error_type": condition.error_type} if condition and condition.blocks else asdict(found)
+
+
+def figures(
+    state: PlanState, known: Sequence[MinuteState], *, missing: int, now: datetime, period: Period = EVERY_MINUTE
+) -> Figures:
     """Return the figures of a feed; missing counts the minutes unknown or overdue, which are not among the dead."""
-    first = max(state.first, oldest_served(now))
-    asked_for = max(int((state.watermark - first) / ONE_MINUTE) + 1, 0)
-    uncovered = missing + sum(minute.state == "dead" for minute in known)
-    # With the first among them: a replay may have merged older ones, and they make the feed no older.
-    newest = max([state.first, *(minute.minute for minute in known if minute.state == "merged")])
+    first = max(state.first, period.oldest_served(now))
+    there = {minute.minute for minute in known}
+    unrequested = sum(minute not in there for minute in state.unrequested(now, period))
+    asked_for = max(period.count(first, state.watermark), 0) + unrequested
+    uncovered = missing + unrequested + sum(minute.state == "dead" for minute in known)
+    merged = max((minute.minute for minute in known if minute.state == "merged"), default=None)
+    age = freshness(state.first, merged, now)
     share = 1 - uncovered / asked_for if asked_for else 1.0
     return Figures(
-        freshness_minutes=int((now - newest) / ONE_MINUTE),
+        freshness_minutes=int(max(age - allowance(period), timedelta()) / ONE_MINUTE) if age else 0,
         uncovered_minutes=uncovered,
         coverage_percent=round(100 * max(share, 0.0), 2),
-        absent_in_a_row=_longest_run(minute.minute for minute in known if minute.state == "absent"),
+        absent_in_a_row=longest_run((minute.minute for minute in known if minute.state == "absent"), period),
     )
-
-
-def _longest_run(minutes: Iterable[datetime]) -> int:
-    # Neighbours keep the same distance to their place in the row.
-    runs = groupby(enumerate(sorted(minutes)), lambda placed: placed[1] - placed[0] * ONE_MINUTE)
-    return max((len(list(run)) for _, run in runs), default=0)

@@ -1,25 +1,29 @@
 """Publish the minutes that are due: (watermark, now - availability - grace].
 
-The watermark moves only after Pub/Sub holds every message. So a missed tick, a late one, two at once or a crash in
-between can repeat a message and can never leave a hole.
+The watermark moves only after Pub/Sub has accepted every message. So a missed, late or concurrent run or a crash can
+repeat messages but never leave a gap.
 """
 
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from services.planner.state import PlanState, StateStore
-from shared.asking import ask
-from shared.minutes import ONE_MINUTE, format_minute, last_due, minutes_between, oldest_served
-from shared.ports import LedgerReader, Publisher
+from shared.contracts.interfaces import Bucket, Ledger, LedgerRow, Publisher
+from shared.contracts.manifests import FIRST_DAY, landed_minutes, next_landed_day
+from shared.contracts.minute_requests import ask
+from shared.contracts.minutes import Period, format_minute
+from shared.feeds.definition import period_of
+from shared.operations.planner_state import PlanState, PlanStateStore
+
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Planned:
-    """What one run did for a feed; skipped counts minutes that the source no longer keeps."""
+class PlanResult:
+    """The result of one run for a feed; skipped counts minutes past the source's retention."""
 
     published: int
     watermark: str
@@ -32,40 +36,57 @@ class Planner:
     def __init__(
         self,
         *,
-        store: StateStore,
+        store: PlanStateStore,
+        bucket: Bucket,
         publisher: Publisher,
-        ledger: Callable[[], LedgerReader],
+        ledger: Callable[[], Ledger],
         now: Callable[[], datetime],
         plan_back: timedelta,
+        period: Callable[[str], Period] = period_of,
     ) -> None:
         self._store = store
+        self._bucket = bucket
         self._publisher = publisher
         self._ledger = ledger
         self._now = now
         self._plan_back = plan_back
+        self._period = period
 
-    def plan(self, feed: str) -> Planned:
-        """Publish what is due for a feed and then save how far it got."""
-        now = self._now()
-        state, generation = self._store.read(feed, now)
+    def plan(self, feed: str) -> PlanResult:
+        """Publish what is due for a feed and then save the watermark."""
+        now, period = self._now(), self._period(feed)
+        state, generation = self._store.read_to_plan(feed, now)
         new = state is None
-        state = state or self._begin(feed, now)
-        begin = max(state.watermark + ONE_MINUTE, oldest_served(now))
-        skipped = int((begin - state.watermark) / ONE_MINUTE) - 1
-        if skipped:
-            log.error("planner.too_late: %s lost %d minutes before %s", feed, skipped, format_minute(begin))
-        last = max(last_due(now), state.watermark)
-        published = ask(self._publisher, feed, minutes_between(begin, last), reason="schedule")
+        state = state or self._begin(feed, now, period)
+        begin = max(state.watermark + period.length, period.oldest_served(now))
+        if skipped := period.count(state.watermark, begin) - 2:
+            log.error("planner.too_late: %s lost %d %ss before %s", feed, skipped, period.name, format_minute(begin))
+        last = max(period.last_due(now), state.watermark)
+        published = ask(self._publisher, feed, period.between(begin, last), reason="schedule")
         if published or new:
-            self._save(feed, state.model_copy(update={"watermark": last}), generation)
-        return Planned(published, format_minute(last), skipped)
+            self._save(feed, state.advanced(last, now, period), generation)
+        return PlanResult(published, format_minute(last), skipped)
 
-    def _begin(self, feed: str, now: datetime) -> PlanState:
-        # A feed that the ledger knows has lost its state object: go on from what was reached, not from now.
-        if known := self._ledger().states(feed, oldest_served(now), last_due(now)):
-            log.warning("planner.state_lost: %s goes on from the ledger", feed)
-            return PlanState(first=known[0].minute, watermark=known[-1].minute)
-        return PlanState.beginning(last_due(now) - self._plan_back)
+    def _begin(self, feed: str, now: datetime, period: Period) -> PlanState:
+        """Return the state of a feed that has none: a new one, or one that was lost and is rebuilt.
+
+        The ledger has the first minute, and failing that the bucket its first landing. Minutes between that and the
+        last one that the ledger knows are left to the sweep, which finds those that are missing.
+        """
+        last = period.last_due(now)
+        origin = self._ledger().origin(feed, _EVER, last)
+        first = origin.planned or origin.first or self._first_landed(feed)
+        if first is None or first > last:
+            state = PlanState.beginning(period.floor(last - self._plan_back), period)
+            self._ledger().record([LedgerRow("planned", now, feed, state.first)])
+            return state
+        log.warning("planner.state_lost: %s continues from %s", feed, format_minute(origin.last or first))
+        unknown = max(first, period.oldest_served(now)) - period.length
+        return PlanState(first=first, watermark=origin.last or unknown)
+
+    def _first_landed(self, feed: str) -> datetime | None:
+        day = next_landed_day(self._bucket, feed, FIRST_DAY)
+        return min(landed_minutes(self._bucket, feed, day), default=None) if day else None
 
     def _save(self, feed: str, state: PlanState, generation: int) -> None:
         if not self._store.save(feed, state, generation):

@@ -1,4 +1,1 @@
-"""SecOps forwarder: polls IOC streams into a log of pages, publishes them, consumes them, and posts to Google SecOps.
-
-The work itself is in shared.secops, because `gti-mesh secops run --once` does it too.
-"""
+"""SecOps forwarder: polls VirusTotal streams into the log of pages, and imports the pages into Google SecOps."""

@@ -1,56 +1,75 @@
-"""Entry points of the SecOps forwarder: a schedule that polls, and pushes of pages that have landed."""
+"""Entry points of the SecOps forwarder: a schedule that polls, and pushes of pages and hours that have landed."""
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import functions_framework
 from flask import Request
-from pydantic import TypeAdapter
 
-from shared.answers import JsonAnswer, answer_each, json_answer
-from shared.envelope import Delivery, read_message
-from shared.messages import IOC_PAGES, IocPageLanded
-from shared.outcomes import Poison
-from shared.push import Answer, answer_push
-from shared.secops.settings import SecOpsSettings
-from shared.service import Once, start
+from services.secops_forwarder.importer.switched_off import leave_to_the_poll
+from services.secops_forwarder.settings import POLL_MINUTES, SecOpsSettings
+from shared.contracts.messages import IocPageLanded, MinuteAbsent, MinuteLanded, ioc_page_landed, landing_event
+from shared.runtime.http_responses import JsonAnswer, answer_each, json_answer
+from shared.runtime.push import Answer, push_handler
+from shared.runtime.service import Lazy, start
+from shared.runtime.turns import Turns
 
 if TYPE_CHECKING:
-    from services.secops_forwarder.build import Parts
+    from services.secops_forwarder.build import Components
 
+# The schedule's interval.
+_EVERY = timedelta(minutes=POLL_MINUTES)
+# The path of the subscription to landings in topology.yaml.
+LANDINGS = "/landings"
 _OFF = "the forwarder is off: CHRONICLE_CUSTOMER_ID is not set"
 
 settings = start(SecOpsSettings)
-ioc_page_landed = TypeAdapter(IocPageLanded)
 
 
-def _build() -> "Parts":
-    # Google's clients take a second to import, which the first request has and a start has not.
+def _build() -> "Components":
+    # Google's clients take a second to import; the first request can wait for that, start-up cannot.
     from services.secops_forwarder.build import build
 
     return build(settings)
 
 
-parts = Once(_build)
+components = Lazy(_build)
 
 
 @functions_framework.http
 def poll(_: Request) -> JsonAnswer:
-    """Bring in what is new in every stream."""
-    if not settings.on:
+    """Poll every stream, each with its share of the time."""
+    streams = {stream.name: stream for stream in settings.polled()}
+    if not streams and not settings.on:
         return json_answer({"off": _OFF})
-    streams = {stream.name: stream for stream in settings.streams()}
-    return answer_each(streams, lambda name: parts().poller.poll(streams[name]))
+    feeds = {feed.name: feed for feed in settings.forwarded_feeds()} if settings.on else {}
+    turns = Turns(tuple(streams), now=components().now, every=_EVERY, run=settings.deadline)
+
+    def work(name: str) -> object:
+        if name in feeds:
+            return components().poll_feed(feeds[name])
+        return components().poll(streams[name], turns.until(name))
+
+    return answer_each((*feeds, *turns.names), work)
 
 
 @functions_framework.http
 def import_page(request: Request) -> Answer | JsonAnswer:
-    """Deliver the page that one push tells of."""
-    answer = answer_push(request, _deliver, topic=IOC_PAGES, publisher=lambda: parts().publisher)
+    """Deliver the page of one push, or below `/landings` the landed hour."""
+    answer = _deliver_landing(request) if request.path == LANDINGS else _deliver(request)
     return answer if settings.on or answer[1] >= 500 else json_answer({"off": _OFF})
 
 
-def _deliver(delivery: Delivery) -> None:
+@push_handler(ioc_page_landed, lambda: components().publisher, settings.max_delivery_attempts)
+def _deliver(page: IocPageLanded) -> None:
     if not settings.on:
-        # An ack alone would lose the page; a dead letter can be sent again once the forwarder is on.
-        raise Poison(_OFF)
-    parts().importer.handle(read_message(ioc_page_landed, delivery))
+        leave_to_the_poll(components().bucket, page, _OFF)
+        return
+    components().importer.handle(page)
+
+
+@push_handler(landing_event, lambda: components().publisher, settings.max_delivery_attempts)
+def _deliver_landing(event: MinuteLanded | MinuteAbsent) -> None:
+    # What lands meanwhile is announced by the poll once the forwarder is on.
+    if settings.on:
+        components().importer.landings.handle(event)

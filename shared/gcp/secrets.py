@@ -15,12 +15,11 @@ from google.api_core.exceptions import (
 from google.cloud.secretmanager_v1 import SecretManagerServiceClient
 from pydantic import SecretStr
 
-from shared.outcomes import Misconfigured, Retryable
+from shared.contracts.outcomes import RETRY_SECONDS, Misconfigured, Retryable
+from shared.runtime.setting_types import api_key_problem
 
 TIMEOUT_SECONDS = 10.0
-# The client's own retry goes on for a minute; the push that waits for the key has less.
-RETRY_SECONDS = 30.0
-# What the client itself would try again.
+# Errors that the client itself would retry.
 _TROUBLE = retries.if_exception_type(ResourceExhausted, ServiceUnavailable)
 
 
@@ -32,7 +31,7 @@ def secret_version(project: str, secret: str, version: str) -> str:
 
 
 class SecretManagerKey:
-    """An API key in Secret Manager: read when first needed, and once more when the source refuses it."""
+    """An API key in Secret Manager: read at first use, and again after the source refused it."""
 
     def __init__(
         self,
@@ -48,14 +47,14 @@ class SecretManagerKey:
         self._key: SecretStr | None = None
 
     def read(self) -> SecretStr:
-        """Return the key; raise Misconfigured when it is missing or may not be read."""
+        """Return the key; raise Misconfigured if it is missing or not readable."""
         with self._lock:
             if self._key is None:
                 self._key = self._fetch()
             return self._key
 
     def refused(self, key: SecretStr) -> bool:
-        """Read the secret again after a 401; say whether it now holds another key."""
+        """Read the secret again after a 401; return whether it now holds another key."""
         with self._lock:
             if self._key == key:
                 self._key = self._fetch()
@@ -69,11 +68,13 @@ class SecretManagerKey:
             raise Misconfigured(f"secret {self._resource} does not exist; check VT_API_KEY_SECRET") from None
         except PermissionDenied:
             raise Misconfigured(
-                f"secret {self._resource} may not be read: grant roles/secretmanager.secretAccessor"
+                f"secret {self._resource} is not readable: grant roles/secretmanager.secretAccessor"
             ) from None
         except (GoogleAPICallError, RetryError) as error:
             raise Retryable(f"secret {self._resource} could not be read: {error}") from error
         key = answer.payload.data.decode(errors="replace").strip()
         if not key:
             raise Misconfigured(f"secret {self._resource} is empty; add a version that holds the API key")
+        if problem := api_key_problem(key):
+            raise Misconfigured(f"secret {self._resource}: {problem}, and add it as a new version")
         return SecretStr(key)

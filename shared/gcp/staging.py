@@ -1,36 +1,56 @@
-"""Staging in BigQuery: load jobs from Cloud Storage whose ids are ours.
+"""Staging in BigQuery: load jobs from Cloud Storage with ids chosen by the mesh.
 
-A job id is taken for good, by failed jobs too: the same id again is a 409. The client resolves a 409 only for
-queries, so here it is the answer to a question. A load is committed in one piece (cloud.google.com/bigquery, jobs).
+A job id is used up for good, by failed jobs too: the same id again gets a 409. The client handles a 409 only for
+queries, so here the 409 shows that the job exists. A load commits atomically (cloud.google.com/bigquery, jobs).
 """
 
 from datetime import datetime
 from functools import cached_property
+from typing import Literal
 
-from google.api_core.exceptions import Conflict, GoogleAPICallError
+from google.api_core.exceptions import Conflict, GoogleAPICallError, NotFound
+from google.api_core.retry import Retry, if_exception_type
 from google.cloud import bigquery
 
+from shared.contracts.outcomes import Misconfigured, Retryable
 from shared.feeds.definition import Feed
-from shared.gcp.bigquery import RETRY, SECONDS, bigquery_errors, run_query, schema_fields
-from shared.outcomes import Misconfigured, Retryable
+from shared.gcp.bigquery import (
+    QUOTA_REASONS,
+    RATE_LIMITS,
+    RETRY,
+    SECONDS,
+    bigquery_errors,
+    dataset_location,
+    run_query,
+    schema_fields,
+)
+from shared.gcp.history import history_days
 from shared.warehouse.rendering import render
 from shared.warehouse.staging import LinesKept, LoadEnd, LoadJob
 from shared.warehouse.tables import OBSERVATION, staging
 
-# Error reasons that are about the data (cloud.google.com/bigquery/docs/error-messages).
+# Error reasons caused by the data (cloud.google.com/bigquery/docs/error-messages).
 _REFUSALS = {"invalid", "notFound"}
 _SHOWN_ERRORS = 3
+# Retried here, because nothing else in the mesh retries a 404.
+_UNTIL_VISIBLE = Retry(predicate=if_exception_type(NotFound), initial=0.5, maximum=5.0, timeout=SECONDS)
 
 
 class BigQueryStaging:
     """The staging tables of one dataset."""
 
-    def __init__(self, client: bigquery.Client, dataset: str) -> None:
+    def __init__(self, client: bigquery.Client, dataset: str, *, retry: Retry = RETRY) -> None:
         self._client = client
+        self._retry = retry
+        self._name = dataset
         self._dataset = f"{client.project}.{dataset}"
+        self._history_days: dict[str, int | None] = {}
 
     def begin(self, job: LoadJob) -> bool:
-        """Start a load job; return False when a job of this id has been started before, however it went on."""
+        """Start a load job; return False if a job with this id was started before, whatever its outcome.
+
+        Raises RateLimited if it may not start yet; its id is then still free.
+        """
         config = bigquery.LoadJobConfig(
             schema=schema_fields(OBSERVATION),
             source_format=bigquery.SourceFormat.NEWLINE_DELIMITED_JSON,
@@ -38,7 +58,7 @@ class BigQueryStaging:
             create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
             max_bad_records=job.bad_records,
             ignore_unknown_values=False,
-            labels={"app": "gti-mesh", "feed": job.feed.name},
+            labels={"app": "gti-mesh", "component": "loader", "feed": job.feed.name},
         )
         with bigquery_errors():
             try:
@@ -48,7 +68,7 @@ class BigQueryStaging:
                     job_id=job.id,
                     location=self._location,
                     job_config=config,
-                    retry=RETRY,
+                    retry=self._retry,
                     timeout=SECONDS,
                 )
             except Conflict:
@@ -56,29 +76,31 @@ class BigQueryStaging:
         return True
 
     def end(self, job: LoadJob, *, seconds: float) -> LoadEnd:
-        """Wait for a job and say how it ended; raise Retryable when it runs on after this many seconds."""
+        """Wait for a job and return how it ended; raise Retryable if it still runs after this many seconds."""
         with bigquery_errors():
-            running = self._client.get_job(job.id, location=self._location, retry=RETRY, timeout=SECONDS)
+            # A job that just answered 409 may not be readable yet; that 404 is not about the table.
+            running = _UNTIL_VISIBLE(self._client.get_job)(
+                job.id, location=self._location, retry=RETRY, timeout=SECONDS
+            )
             if not isinstance(running, bigquery.LoadJob):
-                raise Misconfigured(f"job {job.id} is no load job; its id was taken by somebody else")
+                raise Misconfigured(f"job {job.id} is not a load job; another program used its id")
             try:
                 running.result(retry=RETRY, timeout=max(seconds, 0.0))
             except TimeoutError:
-                raise Retryable(f"load job {job.id} runs on after {seconds:.0f} s") from None
+                raise Retryable(f"load job {job.id} still runs after {seconds:.0f} s") from None
             except GoogleAPICallError:
                 if running.error_result is None:
                     raise
             end = _end(running)
             if end.state == "refused":
-                # A table that is not there is also a refusal, and no fault of the data's.
+                # A missing table is also reported as invalid, but is not an error in the data.
                 self._client.get_table(self._table(job.feed), retry=RETRY, timeout=SECONDS)
         return end
 
     def lines_kept(self, feed: Feed, minute: datetime) -> LinesKept:
-        """Return the lines of a minute that the warehouse holds."""
+        """Return the line numbers of a minute that are in the warehouse."""
         sql = render("shared.warehouse/lines_kept.sql", dataset=self._dataset, feed=feed)
-        with bigquery_errors():
-            rows = run_query(self._client, sql, {"minute": ("TIMESTAMP", minute)})
+        rows = run_query(self._client, sql, {"minute": minute})
         return LinesKept(
             all=frozenset(row["feed_line"] for row in rows),
             merged=frozenset(row["feed_line"] for row in rows if row["merged"]),
@@ -87,17 +109,26 @@ class BigQueryStaging:
     def _table(self, feed: Feed) -> str:
         return f"{self._dataset}.{staging(feed).name}"
 
+    def history_days(self, feed: Feed) -> int | None:
+        """Return the partition expiry of history in days; None if it never expires."""
+        if feed.name not in self._history_days:
+            self._history_days[feed.name] = history_days(self._client, self._dataset, feed)
+        return self._history_days[feed.name]
+
     @cached_property
     def _location(self) -> str | None:
-        # Outside the US and the EU a job is found only where it runs, which is where the dataset lies.
-        with bigquery_errors():
-            dataset = self._client.get_dataset(self._dataset, retry=RETRY, timeout=SECONDS)
-        return str(dataset.location) if dataset.location else None
+        return dataset_location(self._client, self._name)
 
 
 def _end(job: bigquery.LoadJob) -> LoadEnd:
-    said = dict.fromkeys(str(error.get("message")) for error in [job.error_result, *(job.errors or [])] if error)
-    message = "; ".join(list(said)[:_SHOWN_ERRORS])
+    messages = dict.fromkeys(str(error.get("message")) for error in [job.error_result, *(job.errors or [])] if error)
+    message = "; ".join(list(messages)[:_SHOWN_ERRORS])
     if job.error_result is None:
         return LoadEnd("done", message)
-    return LoadEnd("refused" if job.error_result.get("reason") in _REFUSALS else "failed", message)
+    reason = job.error_result.get("reason")
+    state: Literal["refused", "limited", "failed"] = "failed"
+    if reason in _REFUSALS:
+        state = "refused"
+    elif reason in RATE_LIMITS:
+        state = "limited"
+    return LoadEnd(state, message, quota=reason in QUOTA_REASONS)

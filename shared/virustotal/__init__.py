@@ -1,1 +1,1 @@
-"""VirusTotal's API: who may be asked what, which answers heal by themselves, and where the key may never go."""
+"""VirusTotal's API: requests, which errors are transient, and hosts that must never see the key."""

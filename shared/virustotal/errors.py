@@ -1,24 +1,32 @@
-"""What VirusTotal's answers mean.
+"""How VirusTotal's error responses map to errors, depending on the host that sent them.
 
-Codes and texts: docs.virustotal.com/reference/errors. An answer about ONE package (not out yet, missing) is no error of
-the source; 429, 5xx, 401 and the network are, and everything should slow down for them.
+Only the API itself decides about a minute, a licence or a key: an error from the API's host in VirusTotal's JSON
+format, whose code counts (docs.virustotal.com/reference/errors; `message` is optional). Everything else, and every
+error of the host that a redirect leads to, is transient.
 """
 
 import json
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+import re
 
 from requests import RequestException, Response
+from urllib3.exceptions import HTTPError
 
-from shared.outcomes import MeshError, Retryable
+from shared.contracts.outcomes import MeshError, Retryable, TransientError
+from shared.runtime.http_requests import retry_after
 
 _SHOWN = 300
-# An error of the API has some hundred bytes; whoever sends gigabytes is not listened to.
-_MOST_ERROR_BYTES = 64 * 1024
+# An error of the API has a few hundred bytes; the rest of a larger body is not read.
+_MAX_ERROR_BYTES = 64 * 1024
+# A code is a name such as ForbiddenError; proxies and gateways use numbers and other spellings.
+_CODE = re.compile(r"[A-Z][A-Za-z]{2,63}", re.ASCII)
+# The code in an error of Cloud Storage, S3 or Azure.
+_XML_CODE = re.compile(rb"<Code>([A-Za-z]{1,64})</Code>")
+# Timeouts, quotas and closed connections: a retry may succeed, whichever host sent them.
+_TRANSIENT_STATUSES = frozenset({408, 425, 429, 499})
 
 
 class NotAvailableYet(MeshError):
-    """The package is younger than the source's availability."""
+    """The package is too recent; the source does not have it yet."""
 
 
 class PackageMissing(MeshError):
@@ -28,72 +36,105 @@ class PackageMissing(MeshError):
 class NotLicensed(MeshError):
     """The key's owner may not read this feed."""
 
+    error_type = "not_licensed"
+
 
 class RequestRefused(MeshError):
-    """The request itself is wrong; asking again changes nothing."""
+    """The request itself is invalid; a retry cannot succeed."""
 
-
-class SourceTrouble(Retryable):
-    """The source or the way to it is in a bad state; retry_after is in seconds when the source named a time."""
-
-    def __init__(self, text: str, retry_after: float | None = None) -> None:
-        super().__init__(text)
-        self.retry_after = retry_after
+    error_type = "request_refused"
 
 
 class KeyRefused(Retryable):
-    """The source refused the API key; an operator has to act, and no minute is to blame."""
+    """The source refused the API key; an operator has to act. The minutes themselves are fine."""
+
+    error_type = "key_refused"
 
 
-def raise_for_answer(answer: Response, what: str) -> None:
-    """Raise what an answer means, unless it is a success or a redirect."""
+_TRANSIENT_CODES = frozenset(
+    {"DeadlineExceededError", "FailedDependencyError", "QuotaExceededError", "TooManyRequestsError", "TransientError"}
+)
+_VERDICTS: dict[str, type[MeshError]] = {
+    "NotAvailableYet": NotAvailableYet,
+    "NotAvailableYetError": NotAvailableYet,
+    "NotFoundError": PackageMissing,
+    "ForbiddenError": NotLicensed,
+    "AuthenticationRequiredError": KeyRefused,
+    "UserNotActiveError": KeyRefused,
+    "WrongCredentialsError": KeyRefused,
+    "AlreadyExistsError": RequestRefused,
+}
+_ADVICE: dict[type[MeshError], str] = {
+    NotLicensed: "; the key's owner has no licence for it",
+    KeyRefused: "; check VT_API_KEY or the secret named by VT_API_KEY_SECRET",
+}
+
+
+def raise_for_api_answer(answer: Response, what: str) -> None:
+    """Raise the error of a response from the API's host, unless it is a success or a redirect."""
     status = answer.status_code
     if status < 400:
         return
-    code, message = _error(answer)
-    text = f"{what}: VirusTotal answered {status} {code}: {message}"
-    if status == 429 or status >= 500:
-        raise SourceTrouble(text, retry_after(answer.headers.get("Retry-After"), datetime.now(UTC)))
-    if status == 401:
-        raise KeyRefused(f"{text}; check VT_API_KEY or the secret named by VT_API_KEY_SECRET")
-    if status == 403:
-        raise NotLicensed(f"{text}; the key's owner has no licence for it")
-    if status == 404:
-        raise PackageMissing(text)
-    if status == 400 and code == "NotAvailableYet":
-        raise NotAvailableYet(text)
-    raise RequestRefused(text)
-
-
-def _error(answer: Response) -> tuple[str, str]:
-    # The edge answers HTML now and then, so a body need not be what the reference says.
     body = _beginning(answer)
+    code, message = _own_error(body)
+    if code is None:
+        raise _api_trouble(answer, f"{what}: VirusTotal answered {status} without a JSON error: {_text(body)}")
+    text = f"{what}: VirusTotal answered {status} {code}{f': {message}' if message else ''}"
+    verdict = _verdict(status, code)
+    if verdict is None:
+        raise _api_trouble(answer, text)
+    raise verdict(text + _ADVICE.get(verdict, ""))
+
+
+def _verdict(status: int, code: str) -> type[MeshError] | None:
+    if status >= 500 or status in _TRANSIENT_STATUSES or code in _TRANSIENT_CODES:
+        return None
+    # The code for an expired cursor is not documented; other refusals are permanent.
+    return _VERDICTS.get(code, RequestRefused if status == 400 else None)
+
+
+def raise_for_redirected_answer(answer: Response, what: str) -> None:
+    """Raise TransientError for any error of the host that a redirect leads to: the API may give a better link."""
+    if answer.status_code < 400:
+        return
+    # Some hosts repeat the request's signature in their errors, so only the code is shown.
+    found = _XML_CODE.search(_beginning(answer))
+    code = f" {found[1].decode()}" if found else ""
+    text = f"{what}: the host that VirusTotal redirects to answered {answer.status_code}{code}"
+    raise TransientError(text, retry_after(answer))
+
+
+def _api_trouble(answer: Response, text: str) -> TransientError:
+    # Only the API's host knows the key's quota.
+    return TransientError(text, retry_after(answer), error_type="quota_spent" if answer.status_code == 429 else None)
+
+
+def _own_error(body: bytes) -> tuple[str | None, str]:
+    """Return code and message of a VirusTotal error; the code is empty for any other body."""
     try:
         error = json.loads(body)["error"]
-        return str(error["code"]), str(error["message"])[:_SHOWN]
-    except (ValueError, LookupError, TypeError, RecursionError):
-        return "without a JSON error", body.decode(errors="replace")[:_SHOWN].strip().replace("\n", " ")
+        code = error["code"]
+        message = error.get("message") or ""
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None, ""
+    if not isinstance(code, str) or not _CODE.fullmatch(code):
+        return None, ""
+    return code, str(message)[:_SHOWN]
+
+
+def _text(body: bytes) -> str:
+    return " ".join(body.decode(errors="replace").split())[:_SHOWN]
 
 
 def _beginning(answer: Response) -> bytes:
+    """Return the first bytes of a body; a chunked response returns them in pieces."""
+    body = bytearray()
     try:
-        beginning: bytes = next(answer.iter_content(_MOST_ERROR_BYTES), b"")
-    except RequestException:
-        # The status says enough when the connection breaks behind it.
-        return b""
-    return beginning
-
-
-def retry_after(header: str | None, now: datetime) -> float | None:
-    """Return the seconds that a Retry-After header asks for, in either of its forms; None when it says nothing."""
-    if not header:
-        return None
-    # isdecimal alone would let other scripts' digits through, and isdigit superscripts.
-    if header.isascii() and header.strip().isdecimal():
-        return float(header)
-    try:
-        moment = parsedate_to_datetime(header)
-    except (ValueError, OverflowError):
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - now).total_seconds())
+        for piece in answer.iter_content(_MAX_ERROR_BYTES):
+            body += piece
+            if len(body) >= _MAX_ERROR_BYTES:
+                break
+    except (RequestException, HTTPError, OSError, ValueError):
+        # The bytes before the connection broke must suffice; otherwise the error is transient.
+        return bytes(body)
+    return bytes(body)

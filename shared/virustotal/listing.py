@@ -1,25 +1,26 @@
-"""Read an answer with a list of objects without making Python values of all that is in it.
+"""Parse a response with a list of objects: each object as compact JSON, plus the requested fields.
 
-An ioc_stream page of 40 items has a megabyte, of which a poll needs an identifier and a date each. msgspec cuts the
-items out as they are, less the white space; simdjson proves that all of it is JSON and finds what is looked for. What
-either of them does not take is read again, slowly: that decides.
+An ioc_stream page of 40 items has a megabyte, of which a poll needs only identifiers and dates. All of it is validated,
+and only the requested fields become Python values; items that the fast way refuses are parsed in full.
 """
 
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
-from typing import cast
+from datetime import datetime
+from functools import cache
 
 import msgspec
-import simdjson
 
-from shared.json_bytes import read_json, read_object, write_json
-from shared.streams import JsonObject, look_up
+from shared.runtime.json_bytes import TooDeepError, close_up, cut_list, is_text, read_object
+from shared.streams.definition import JsonObject, look_up
 
 
 @dataclass(frozen=True)
 class SourceItem:
-    """One object of a list: its compact JSON, and of its content at least what stands at the fields asked for."""
+    """One object of a list: its compact JSON, and at least the requested fields as Python values.
+
+    An object that is nested too deeply keeps its bytes, and has no known fields.
+    """
 
     text: bytes
     known: JsonObject
@@ -27,98 +28,87 @@ class SourceItem:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a list's answer holds; no cursor means that it was the last one."""
+    """A parsed page of a list; without a cursor it is the last page.
+
+    answered is the response's Date, if it has one: the source's time, in whole seconds.
+    """
 
     items: tuple[SourceItem, ...]
     cursor: str | None
-
-
-class _Meta(msgspec.Struct):
-    cursor: str | None = None
-
-
-class _Answer(msgspec.Struct):
-    data: list[msgspec.Raw]
-    meta: _Meta | None = None
-
-
-_DECODER = msgspec.json.Decoder(_Answer)
-_thread = threading.local()
+    answered: datetime | None = None
 
 
 def read_listing(body: bytes, fields: tuple[str, ...]) -> Listing | None:
-    """Return what an answer holds, or None when `data` is no list of objects; raise ValueError when it is no JSON.
+    """Parse a response; None if `data` is not a list of objects; raise ValueError if it is not valid JSON.
 
     Fields are dotted paths.
     """
-    return _quickly(body, fields) or _carefully(body)
+    answer, items = read_items(body, "data", fields)
+    return None if items is None else Listing(items, continuation(look_up(answer, "meta.cursor")))
 
 
-def _quickly(body: bytes, fields: tuple[str, ...]) -> Listing | None:
-    try:
-        compact = msgspec.json.format(body, indent=-1)
-        answer = _DECODER.decode(compact)
-        # simdjson passes over a byte order mark, and goes one level deeper than orjson, which will read the page.
-        document = cast("simdjson.Array", _parser().parse(b"[%b]" % compact))
-        known = list(_known(_value(cast("simdjson.Object", document[0]), "data"), fields))
-    except (ValueError, RuntimeError):
-        # RuntimeError: an integer of more than 64 bits, or a parser whose last document is still looked at.
-        return None
-    items = map(SourceItem, map(bytes, answer.data), known)
-    return Listing(tuple(items), (answer.meta and answer.meta.cursor) or None)
+def continuation(value: object) -> str | None:
+    """Return the cursor or token of a response, or None; raise ValueError if no request can contain it.
 
-
-def _parser() -> simdjson.Parser:
-    """Return this thread's parser: a new one asks for memory of its own, which takes longer than parsing a page."""
-    parser: simdjson.Parser | None = getattr(_thread, "parser", None)
-    if parser is None:
-        parser = _thread.parser = simdjson.Parser()
-    return parser
-
-
-def _known(items: object, fields: tuple[str, ...]) -> Iterator[JsonObject]:
-    if not isinstance(items, simdjson.Array):
-        raise ValueError("no list")
-    for item in items:
-        if not isinstance(item, simdjson.Object):
-            raise ValueError("no object")
-        yield _part(item, [field.split(".") for field in fields])
-
-
-def _part(item: simdjson.Object, paths: list[list[str]]) -> JsonObject:
-    """Return those parts of an object that lie on the paths."""
-    part: JsonObject = {}
-    for name in dict.fromkeys(path[0] for path in paths):
-        value = _value(item, name)
-        deeper = [path[1:] for path in paths if path[0] == name]
-        if isinstance(value, simdjson.Object) and all(deeper):
-            part[name] = _part(value, deeper)
-        else:
-            part[name] = _plain(value)
-    return part
-
-
-def _value(item: simdjson.Object, name: str) -> object:
-    """Return what an object has under a name, or None; raise ValueError when the name is there twice.
-
-    simdjson finds the first of them, and whoever reads the page later keeps the last.
+    A JSON string may hold half of a surrogate pair, which cannot be encoded.
     """
-    if list(item.keys()).count(name) > 1:
-        raise ValueError("a name is there twice")
-    return item.get(name)
+    text = str(value) if value else None
+    if text:
+        text.encode()
+    return text
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, simdjson.Object):
-        return value.as_dict()
-    return value.as_list() if isinstance(value, simdjson.Array) else value
+def read_items(body: bytes, name: str, fields: tuple[str, ...]) -> tuple[object, tuple[SourceItem, ...] | None]:
+    """Return a response without one of its lists, and the objects of that list (None if it is none).
+
+    Otherwise as above.
+    """
+    compact = close_up(body)
+    answer, texts = cut_list(compact, name)
+    if texts is None or not all(text.startswith(b"{") for text in texts):
+        return answer, None
+    # Re-encoded JSON is valid throughout, except for bytes that are not text.
+    read = read_sound_item if compact is not body and is_text(body) else read_item
+    return answer, tuple(read(text, fields) for text in texts)
 
 
-def _carefully(body: bytes) -> Listing | None:
-    answer = read_json(body)
-    items, cursor = look_up(answer, "data"), look_up(answer, "meta.cursor") or None
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        return None
-    texts = map(write_json, items)
-    # What is kept counts: a NaN, which is no JSON, is written as null.
-    return Listing(tuple(SourceItem(text, read_object(text)) for text in texts), str(cursor) if cursor else None)
+def read_item(text: bytes, fields: tuple[str, ...]) -> SourceItem:
+    """Return an object with the requested fields; raise ValueError if it is not valid JSON."""
+    return SourceItem(text, _part(text, {path.partition(".")[0] for path in fields}))
+
+
+def read_sound_item(text: bytes, fields: tuple[str, ...]) -> SourceItem:
+    """Return an object that is known to be valid JSON, with the requested fields."""
+    try:
+        known = msgspec.to_builtins(_decoder(fields).decode(text))
+    except (msgspec.MsgspecError, RecursionError):
+        # For example, the path needs an object where the item has another value.
+        return read_item(text, fields)
+    return SourceItem(text, known)
+
+
+@cache
+def _decoder(fields: tuple[str, ...]) -> "msgspec.json.Decoder[msgspec.Struct]":
+    return msgspec.json.Decoder(_struct(path.split(".") for path in fields))
+
+
+def _struct(paths: Iterable[list[str]]) -> type[msgspec.Struct]:
+    """Return a type with the values at these paths; it skips everything else."""
+    below: dict[str, list[list[str]]] = {}
+    for first, *rest in paths:
+        below.setdefault(first, []).append(rest)
+    fields: list[tuple[str, type, object]] = []
+    for name, deeper in below.items():
+        # Names in a JSON object need not be Python identifiers.
+        found = msgspec.field(default=msgspec.UNSET, name=name)
+        fields.append((f"field{len(fields)}", _struct(deeper) if all(deeper) else object, found))
+    return msgspec.defstruct("Known", fields)
+
+
+def _part(text: bytes, names: Set[str]) -> JsonObject:
+    try:
+        item = read_object(text)
+    except TooDeepError:
+        # The other items must still be read; the user of this item reports the error.
+        return {}
+    return {name: item[name] for name in names & item.keys()}

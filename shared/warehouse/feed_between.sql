@@ -9,6 +9,9 @@ AS (
 {% for column in feed.headline %}
     {{ headline(column) }} AS {{ column.name }},
 {% endfor %}
+{% if feed.source == "streams" %}
+    object,
+{% endif %}
     JSON_QUERY(object, '$.attributes') AS attributes,
     JSON_QUERY(object, '$.relationships') AS relationships,
     JSON_QUERY(object, '$.context_attributes') AS context_attributes,

@@ -6,6 +6,9 @@ CREATE OR REPLACE VIEW `{{ dataset }}.{{ feed.name }}` (
 {% for column in feed.headline %}
   {{ column.name }} OPTIONS (description = {{ column.description | tojson }}),
 {% endfor %}
+{% if feed.source == "streams" %}
+  object OPTIONS (description = 'The item as it was collected; NULL once history has expired.'),
+{% endif %}
   attributes OPTIONS (description = 'Attributes as VirusTotal wrote them; NULL once history has expired.'),
   relationships OPTIONS (description = 'Relationships as VirusTotal wrote them; NULL once history has expired.'),
   context_attributes OPTIONS (description = 'Context attributes, on kinds that have them; NULL once history has expired.'),
@@ -20,6 +23,9 @@ SELECT
 {% for column in feed.headline %}
   newest.{{ column.name }},
 {% endfor %}
+{% if feed.source == "streams" %}
+  history.object,
+{% endif %}
   JSON_QUERY(history.object, '$.attributes') AS attributes,
   JSON_QUERY(history.object, '$.relationships') AS relationships,
   JSON_QUERY(history.object, '$.context_attributes') AS context_attributes,

@@ -1,4 +1,4 @@
-"""Fill headline columns of rows that are there already, after a feed's YAML has gained or changed some."""
+"""Fill headline columns of existing rows after a feed's YAML has gained or changed columns."""
 
 from collections.abc import Iterable, Iterator
 
@@ -6,23 +6,24 @@ import stamina
 from google.cloud import bigquery
 
 from shared.feeds.definition import Feed
-from shared.gcp.bigquery import bigquery_errors, run_query
+from shared.gcp.bigquery import dataset_location, run_query
 from shared.warehouse.errors import ConcurrentUpdate
 from shared.warehouse.rendering import render
 
-# It reads an archive, and is run by a person who waits for it.
+# It reads the whole archive, and an operator waits for it.
 _SECONDS = 6 * 3600.0
 _ATTEMPTS = 5
 
 
 def fill_from_history(warehouse: bigquery.Client, dataset: str, feeds: Iterable[Feed]) -> Iterator[str]:
-    """Read every headline column anew, one statement a feed, and yield what was done; again changes nothing.
+    """Recompute every headline column, one transaction per feed, and yield what was done. Idempotent.
 
-    A merge that comes in between cancels the statement, or is cancelled by it; either is run again.
+    A concurrent merge or fold cancels the transaction or is cancelled by it; either is retried.
     """
+    location = dataset_location(warehouse, dataset)
     for feed in feeds:
         sql = render("shared.warehouse/fill_from_history.sql", dataset=f"{warehouse.project}.{dataset}", feed=feed)
         for attempt in stamina.retry_context(on=ConcurrentUpdate, attempts=_ATTEMPTS, wait_initial=5.0, timeout=None):
-            with attempt, bigquery_errors():
-                run_query(warehouse, sql, seconds=_SECONDS)
-        yield f"filled {feed.name}_current from history"
+            with attempt:
+                run_query(warehouse, sql, seconds=_SECONDS, location=location)
+        yield f"filled {feed.name}_base and {feed.name}_recent from history"

@@ -1,9 +1,11 @@
+{% from "shared.warehouse/fence.sql" import take_fence %}
 {% from "shared.warehouse/headline.sql" import headline %}
 {#
-  Every headline column of every current row is read anew from the object that history keeps of it.
-  Billed: every object in history, and the whole of current; a row whose object has expired stays as it is.
+  Every headline column of every newest version is read again from the object that history keeps of it, in both tables.
+  Billed: every object in history twice, and the whole of both tables; a row whose object has expired stays as it is.
 #}
-UPDATE `{{ dataset }}.{{ feed.name }}_current` AS known
+{% macro fill(table) %}
+UPDATE `{{ dataset }}.{{ feed.name }}_{{ table }}` AS known
 SET
 {% for column in feed.headline %}
   {{ column.name }} = observed.{{ column.name }}{{ "," if not loop.last }}
@@ -20,4 +22,13 @@ FROM (
 ) AS observed
 WHERE observed.feed_minute = known.feed_minute
   AND observed.feed_line = known.feed_line
-  AND observed.id = known.id
+  AND observed.id = known.id;
+{% endmacro %}
+DECLARE fence_rows INT64;
+
+BEGIN TRANSACTION;
+
+{{ take_fence(dataset, feed) }}
+{{ fill("base") }}
+{{ fill("recent") }}
+COMMIT TRANSACTION;

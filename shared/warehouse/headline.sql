@@ -5,18 +5,19 @@
 TIMESTAMP_SECONDS(IF({{ number }} BETWEEN -62135596800 AND 253402300799, {{ number }}, NULL))
 {%- endmacro %}
 
-{# An array with a NULL element cannot be stored; what is no array, or no scalar in one, is left out. #}
-{% macro strings(value) -%}
+{# An array with a NULL element cannot be stored; other values than arrays of scalars, or of what is at `at`, are left out. #}
+{% macro strings(value, at) -%}
+{% set text = "JSON_VALUE(element, '$." ~ at ~ "')" if at else "JSON_VALUE(element)" -%}
 ARRAY(
-        SELECT JSON_VALUE(element)
+        SELECT {{ text }}
         FROM UNNEST(JSON_QUERY_ARRAY(IF(JSON_TYPE({{ value }}) = 'array', {{ value }}, NULL))) AS element WITH OFFSET AS place
-        WHERE JSON_VALUE(element) IS NOT NULL
+        WHERE {{ text }} IS NOT NULL
         ORDER BY place
       )
 {%- endmacro %}
 
 {#
-  The least of the numbers under one key, in an object whose other keys nobody knows: a JSON path has no wildcard.
+  The least of the numbers under one key, in an object with arbitrary other keys: a JSON path has no wildcard.
   Inside a string a quote is written \", so what follows { or , and stands in bare quotes is a key and nothing else.
 #}
 {% macro least(path) -%}
@@ -30,13 +31,16 @@ ARRAY(
 {%- endmacro %}
 
 {% macro headline(column) -%}
-{% set value = "JSON_QUERY(object, '$." ~ column.path ~ "')" -%}
+{% set path, _, at = column.path.partition("[].") -%}
+{% set value = "JSON_QUERY(object, '$." ~ path ~ "')" -%}
 {% if column.type == "STRING" -%}
 JSON_VALUE(object, '$.{{ column.path }}')
+{%- elif column.type == "TIMESTAMP" and column.as_text -%}
+SAFE_CAST(JSON_VALUE(object, '$.{{ column.path }}') AS TIMESTAMP)
 {%- elif column.type == "TIMESTAMP" -%}
 {{ timestamp_seconds("LAX_INT64(" ~ value ~ ")") }}
 {%- elif column.type == "ARRAY<STRING>" -%}
-{{ strings(value) }}
+{{ strings(value, at) }}
 {%- elif ".*." in column.path -%}
 {{ least(column.path) }}
 {%- else -%}

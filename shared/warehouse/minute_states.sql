@@ -1,5 +1,7 @@
+{% from "shared.warehouse/furthest.sql" import furthest %}
 {# Only a load says how many lines there were; a merge alone does not. #}
-SELECT minute, state, `at`, reason, state <> 'merged' OR lines IS NOT NULL AS counted
-FROM `{{ dataset }}.minute_status`
-WHERE feed = @feed AND minute >= @first_minute AND minute <= @last_minute
+SELECT minute, state, `at`, reason, error_type, state <> 'merged' OR lines IS NOT NULL AS counted, `rows`, crc32c, job_id
+FROM (
+{{ furthest(dataset, "feed = @feed AND minute >= @first_minute AND minute <= @last_minute") -}}
+) AS status
 ORDER BY minute

@@ -1,19 +1,22 @@
-"""Make what is missing and mend what differs: bucket, dataset, tables, views. Nothing is ever dropped.
+"""Create missing and update differing resources: bucket, dataset, tables, views. Nothing is ever dropped.
 
-Idempotent: a second run finds nothing to do but to write the views anew. A headline column that a feed's YAML has
-gained is added in place, empty until newer versions arrive; one that the YAML has lost stays.
+Idempotent: a second run only rewrites the views. A new headline column of a feed's YAML is added in place, NULL until
+newer versions arrive; a removed one stays. A feed whose `<feed>_current` is still the table of an earlier version gets
+no fence, so that nothing is merged before `gti-mesh migrate current` has moved its rows.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from typing import Any
 
 from google.api_core.exceptions import Conflict, NotFound
 from google.cloud import bigquery, storage
 
+from shared.contracts.outcomes import Misconfigured
 from shared.feeds.definition import Feed
 from shared.gcp.bigquery import RETRY, SECONDS, bigquery_errors, run_query, schema_fields
 from shared.warehouse.rendering import render
-from shared.warehouse.tables import LEDGER, Table, feed_tables
+from shared.warehouse.tables import LEDGER, Table, base, feed_tables, fence
 
 _DAY_MS = 24 * 60 * 60 * 1000
 
@@ -28,21 +31,97 @@ def provision(
     location: str = "US",
     history_expiry_days: int | None = None,
 ) -> list[str]:
-    """Provision everything the mesh keeps data in, and return what was done, a line a thing."""
+    """Provision all storage of the mesh; return one line per change.
+
+    Raises Misconfigured, before anything is changed, if history would expire before landed objects do.
+    """
     feeds = tuple(feeds)
-    done = list(_provision_bucket(storage, bucket, location))
+    done = list(_provision_bucket(storage, bucket, location, history_expiry_days))
     with bigquery_errors():
         done += _provision_dataset(warehouse, dataset, location)
-        for table in (LEDGER, *(table for feed in feeds for table in feed_tables(feed, history_expiry_days))):
-            done += provision_table(warehouse, dataset, table)
-        for name, sql in views(f"{warehouse.project}.{dataset}", feeds):
-            run_query(warehouse, sql)
-            done.append(f"wrote {name}")
+        done += provision_table(warehouse, dataset, LEDGER)
+        for feed in feeds:
+            done += provision_feed(warehouse, dataset, feed, history_expiry_days)
+        done += _write_views(warehouse, [minute_status(f"{warehouse.project}.{dataset}")])
     return done
 
 
-def _provision_bucket(client: storage.Client, name: str, location: str) -> Iterator[str]:
-    if client.lookup_bucket(name, timeout=SECONDS) is not None:  # type: ignore[no-untyped-call]
+def provision_feed(
+    client: bigquery.Client, dataset: str, feed: Feed, history_expiry_days: int | None = None, *, moved: bool = False
+) -> Iterator[str]:
+    """Provision the tables and views of one feed; `moved` says that an open move is complete.
+
+    While one is open, there is no fence, and the views stay as the earlier version has left them.
+    """
+    unmoved = not moved and move_is_open(client, dataset, feed)
+    for table in feed_tables(feed, history_expiry_days):
+        if not (unmoved and table == fence(feed)):
+            yield from provision_table(client, dataset, table)
+    if unmoved:
+        yield how_to_move(feed)
+        return
+    yield from _write_views(client, feed_views(f"{client.project}.{dataset}", feed))
+    # Last: merges begin with this row.
+    yield from _provision_fence_row(client, dataset, feed)
+
+
+def move_is_open(client: bigquery.Client, dataset: str, feed: Feed) -> bool:
+    """Return whether rows of an earlier version's table have still to move, or the move was interrupted."""
+    return current_is_a_table(client, dataset, feed) or (
+        not _exists(client, dataset, fence(feed)) and _count(client, dataset, base(feed)) > 0
+    )
+
+
+def how_to_move(feed: Feed) -> str:
+    """Return what an operator has to do about an open move."""
+    return f"{feed.name}_current is of an earlier version; run `{move_command(feed)}`"
+
+
+def move_command(feed: Feed) -> str:
+    """Return the command that completes an open move."""
+    return f"gti-mesh migrate current {feed.name}"
+
+
+def _exists(client: bigquery.Client, dataset: str, table: Table) -> bool:
+    with suppress(NotFound):
+        client.get_table(f"{client.project}.{dataset}.{table.name}", retry=RETRY, timeout=SECONDS)
+        return True
+    return False
+
+
+def _count(client: bigquery.Client, dataset: str, table: Table) -> int:
+    if not _exists(client, dataset, table):
+        return 0
+    [row] = run_query(client, f"SELECT COUNT(*) AS n FROM `{client.project}.{dataset}.{table.name}`")  # noqa: S608 validated names
+    return int(row["n"])
+
+
+def current_is_a_table(client: bigquery.Client, dataset: str, feed: Feed) -> bool:
+    """Return whether `<feed>_current` is the table of an earlier version, and not the view."""
+    try:
+        found = client.get_table(f"{client.project}.{dataset}.{feed.name}_current", retry=RETRY, timeout=SECONDS)
+    except NotFound:
+        return False
+    return bool(found.table_type == "TABLE")
+
+
+def _provision_fence_row(client: bigquery.Client, dataset: str, feed: Feed) -> Iterator[str]:
+    if _count(client, dataset, fence(feed)) != 1:
+        run_query(client, render("shared.warehouse/fence_row.sql", dataset=f"{client.project}.{dataset}", feed=feed))
+        yield f"wrote the row of {fence(feed).name}"
+
+
+def _write_views(client: bigquery.Client, wanted: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for name, sql in wanted:
+        run_query(client, sql)
+        yield f"wrote {name}"
+
+
+def _provision_bucket(
+    client: storage.Client, name: str, location: str, history_expiry_days: int | None
+) -> Iterator[str]:
+    if (found := client.lookup_bucket(name, timeout=SECONDS)) is not None:  # type: ignore[no-untyped-call]
+        refuse_short_history(name, found.lifecycle_rules, history_expiry_days)
         return
     bucket = client.bucket(name)  # type: ignore[no-untyped-call]
     bucket.iam_configuration.uniform_bucket_level_access_enabled = True
@@ -50,14 +129,33 @@ def _provision_bucket(client: storage.Client, name: str, location: str) -> Itera
     try:
         client.create_bucket(bucket, location=location, timeout=SECONDS)  # type: ignore[no-untyped-call]
     except Conflict:
-        # Somebody else was faster, or owns the name; in the second case every later call says so.
+        # Another caller created it first, or owns the name; in the second case later calls fail with a clear error.
         return
     yield f"created bucket {name}"
 
 
+def refuse_short_history(bucket: str, rules: Iterable[Mapping[str, Any]], history_expiry_days: int | None) -> None:
+    """Raise Misconfigured if the bucket's lifecycle rules keep landed minutes longer than history keeps rows.
+
+    A replayed minute would be inserted into an expired partition and dropped. A bucket that deletes nothing is
+    accepted; there the replay itself is refused.
+    """
+    kept = [
+        int(rule["condition"]["age"])
+        for rule in rules
+        if rule.get("action", {}).get("type") == "Delete" and "age" in rule.get("condition", {})
+    ]
+    if history_expiry_days and kept and max(kept) > history_expiry_days:
+        raise Misconfigured(
+            f"HISTORY_EXPIRY_DAYS is {history_expiry_days}, and bucket {bucket} keeps landed minutes for {max(kept)} "
+            f"days: those that history has dropped could not be replayed; set it to {max(kept)} or more, or make the "
+            "bucket delete earlier"
+        )
+
+
 def _provision_dataset(client: bigquery.Client, name: str, location: str) -> Iterator[str]:
     dataset = bigquery.Dataset(f"{client.project}.{name}")
-    # Looked for first: who may only look gets a 403 for making it, and no Conflict.
+    # Checked first: a caller with read-only rights gets a 403 for creating it, not a Conflict.
     with suppress(NotFound):
         client.get_dataset(dataset.reference, retry=RETRY, timeout=SECONDS)
         return
@@ -90,13 +188,13 @@ def _add_columns(client: bigquery.Client, dataset: str, table: Table) -> Iterato
     known = {field.name for field in client.get_table(f"{path}.{table.name}", retry=RETRY, timeout=SECONDS).schema}
     for column in table.columns:
         if column.name not in known:
-            # A statement a column, and not the API's schema update: the emulator knows only this way.
+            # One statement per column instead of the API's schema update, which the emulator does not support.
             run_query(client, render("shared.warehouse/add_column.sql", dataset=path, table=table, column=column))
             yield f"added column {column.name} to table {table.name}"
 
 
 def declaration(dataset: str, table: Table) -> bigquery.Table:
-    """Return a table's declaration in BigQuery's words."""
+    """Return a table's declaration as a BigQuery table."""
     declared = bigquery.Table(
         f"{dataset}.{table.name}",
         schema=schema_fields(table.columns),
@@ -112,9 +210,9 @@ def declaration(dataset: str, table: Table) -> bigquery.Table:
 
 
 def mend(existing: bigquery.Table, declared: bigquery.Table) -> list[str]:
-    """Change an existing table's properties into the declared ones, and name those that differed.
+    """Set an existing table's properties to the declared ones; return the names of those that differed.
 
-    Expiries count: a dataset may have default ones that new tables inherit, and staging must keep everything.
+    This includes expiries: a dataset may have defaults that new tables inherit, and staging must keep everything.
     """
     changes = []
     if (schema := merged_schema(existing.schema, declared.schema)) != list(existing.schema):
@@ -138,7 +236,7 @@ def mend(existing: bigquery.Table, declared: bigquery.Table) -> list[str]:
 def merged_schema(
     existing: Iterable[bigquery.SchemaField], declared: Iterable[bigquery.SchemaField]
 ) -> list[bigquery.SchemaField]:
-    """Return the existing columns with the declared descriptions, and after them the declared ones that are new."""
+    """Return the existing columns with the declared descriptions, followed by the new ones."""
     new = {field.name: field for field in declared}
     kept = [_described(field, new.pop(field.name, None)) for field in existing]
     return [*kept, *new.values()]
@@ -150,9 +248,20 @@ def _described(existing: bigquery.SchemaField, declared: bigquery.SchemaField | 
     return bigquery.SchemaField.from_api_repr({**existing.to_api_repr(), "description": declared.description})
 
 
+def minute_status(dataset: str) -> tuple[str, str]:
+    """Return name and statement of the ledger's view in a dataset written `project.dataset`."""
+    return "minute_status", render("shared.warehouse/minute_status.sql", dataset=dataset)
+
+
+def feed_views(dataset: str, feed: Feed) -> Iterator[tuple[str, str]]:
+    """Yield name and statement of a feed's views and table function, each after those that it reads."""
+    yield f"{feed.name}_current", render("shared.warehouse/current_view.sql", dataset=dataset, feed=feed)
+    yield feed.name, render("shared.warehouse/feed_view.sql", dataset=dataset, feed=feed)
+    yield f"{feed.name}_between", render("shared.warehouse/feed_between.sql", dataset=dataset, feed=feed)
+
+
 def views(dataset: str, feeds: Iterable[Feed]) -> Iterator[tuple[str, str]]:
     """Yield name and statement of every view and table function of a dataset written `project.dataset`."""
-    yield "minute_status", render("shared.warehouse/minute_status.sql", dataset=dataset)
+    yield minute_status(dataset)
     for feed in feeds:
-        yield feed.name, render("shared.warehouse/feed_view.sql", dataset=dataset, feed=feed)
-        yield f"{feed.name}_between", render("shared.warehouse/feed_between.sql", dataset=dataset, feed=feed)
+        yield from feed_views(dataset, feed)

@@ -1,4 +1,4 @@
-"""Render the project's .sql files, which are BigQuery SQL with jinja2 in it."""
+"""Render the project's .sql files: BigQuery SQL with jinja2."""
 
 from functools import cache
 from importlib import resources
@@ -13,7 +13,7 @@ def render(template: str, **values: object) -> str:
 
 @cache
 def _environment() -> Environment:
-    # Not HTML, so nothing to escape: what goes in are names that shared.messages.Name and the settings have checked.
+    # SQL, not HTML, so no escaping: all names are validated by shared.contracts.messages.Name and the settings.
     return Environment(  # noqa: S701
         loader=FunctionLoader(_read),
         undefined=StrictUndefined,

@@ -1,4 +1,4 @@
-"""Staging as the loader sees it: load jobs with ids of their own, and which lines of a minute the warehouse has."""
+"""Staging as the loader sees it: load jobs with chosen ids, and which lines of a minute are in the warehouse."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from shared.feeds.definition import Feed
 
 @dataclass(frozen=True)
 class LoadJob:
-    """One load of one object into a feed's staging table; up to bad_records of its lines may be left out."""
+    """One load of one object into a feed's staging table; up to bad_records bad lines are skipped."""
 
     id: str
     feed: Feed
@@ -19,14 +19,16 @@ class LoadJob:
 
 @dataclass(frozen=True)
 class LoadEnd:
-    """How a load job ended, and what the server said.
+    """How a load job ended, and the server's message.
 
-    A load is all or nothing. `refused` means that the server found fault with the data or did not find it; `failed`
-    that something else went wrong. Either way the job's id is used up.
+    A load is atomic. `refused` means that the server rejected the data or did not find it; `limited` that too many
+    loads changed the table within some seconds; `failed` that something else went wrong, `quota` that a quota was used
+    up. In all of these the job's id is used up.
     """
 
-    state: Literal["done", "refused", "failed"]
+    state: Literal["done", "refused", "limited", "failed"]
     message: str = ""
+    quota: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class LinesKept:
 
     @property
     def all_merged(self) -> bool:
-        """Whether there is nothing left for a merge to do."""
+        """Whether all lines are already merged."""
         return self.all == self.merged
 
 
@@ -46,10 +48,16 @@ class Staging(Protocol):
     """Appends landed minutes to the staging tables."""
 
     def begin(self, job: LoadJob) -> bool:
-        """Start a load job; return False when a job of this id has been started before, however it went on."""
+        """Start a load job; return False if a job with this id was started before, whatever its outcome.
+
+        Raises RateLimited if it may not start yet; its id is then still free.
+        """
 
     def end(self, job: LoadJob, *, seconds: float) -> LoadEnd:
-        """Wait for a job and say how it ended; raise Retryable when it runs on after this many seconds."""
+        """Wait for a job and return how it ended; raise Retryable if it still runs after this many seconds."""
+
+    def history_days(self, feed: Feed) -> int | None:
+        """Return the partition expiry of history in days; None if it never expires."""
 
     def lines_kept(self, feed: Feed, minute: datetime) -> LinesKept:
-        """Return the lines of a minute that the warehouse holds."""
+        """Return the line numbers of a minute that are in the warehouse."""

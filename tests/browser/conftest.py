@@ -1,4 +1,4 @@
-"""The status page in a real browser: Debian's Chromium, and the page's own answers over data that a test sets."""
+"""The status page in a real browser: Debian's Chromium, and the page's responses over a test's data."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -12,17 +12,20 @@ from flask import Flask, Request, Response, request
 from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import make_server
 
-from services.console.coverage import Cell, Coverage
-from services.console.dead import Death
-from services.console.feeds import feed_status
-from services.console.page.answer import answer
-from services.console.page.reading import Reading
-from services.console.page.shape import shape
-from services.console.status import MeshStatus, SubscriptionStatus
-from services.console.stream_log import LoggedPage, StreamLog
-from services.console.streams import stream_status
-from shared.minutes import last_due, minutes_between, oldest_served
-from shared.secops.delivery import Delivery
+from services.status_page.answer import answer
+from services.status_page.reading import Reading
+from services.status_page.shape import shape
+from shared.contracts.minutes import last_due, minutes_between, oldest_served
+from shared.operations.coverage import Cell, Coverage
+from shared.operations.feed_status import feed_status
+from shared.operations.open_dead_letters import DeadLetterRecord
+from shared.operations.status import MeshStatus
+from shared.operations.stream_log import LoggedPage, StreamLog
+from shared.operations.stream_status import stream_status
+from shared.operations.subscriptions import SubscriptionStatus
+from shared.streams.delivery_progress import Delivery
+from shared.streams.landing_log import hour_number
+from tests.support.optional_tools import CHROMIUM
 
 # Without them Chromium calls home, which a test machine may not let it.
 QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
@@ -33,12 +36,15 @@ NOW = datetime.now(UTC)
 NEWEST = last_due(NOW)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Start Chromium once a session; skip where there is none."""
+    """Start Chromium once per file; skip where there is none.
+
+    While it runs, this thread has a running event loop, and no test of another file could start its own.
+    """
     found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if found is None:
-        pytest.skip("no Chromium; install the Debian package chromium")
+        pytest.skip(CHROMIUM.reason)
     with sync_playwright() as playwright:
         # A container's root has no user namespace of its own for the sandbox.
         browser = playwright.chromium.launch(executable_path=found, args=[*QUIET, "--no-sandbox", "--disable-gpu"])
@@ -48,22 +54,23 @@ def browser() -> Iterator[Browser]:
 
 @dataclass
 class Site:
-    """A server with the page, and what it says when it is asked."""
+    """A server with the page, and its responses."""
 
     url: str = ""
     status: int = 200
     data: dict[str, object] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    read_at: datetime = NOW
 
     def answer(self, asked: Request) -> Response:
         """Answer as the service does."""
         self.asked.append(f"{asked.method} {asked.path}")
-        return answer(asked, latest=lambda: Reading(orjson.dumps(self.data), NOW, self.status))
+        return answer(asked, latest=lambda: Reading(orjson.dumps(self.data), self.read_at, self.status))
 
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    """Serve the page of a mesh in which nothing is wrong."""
+    """Serve the page of a mesh without problems."""
     site = Site(data=mesh_data(merged_week()))
     app = Flask("page")
     app.add_url_rule("/", "page", lambda: site.answer(request))
@@ -83,7 +90,7 @@ Visit = Callable[..., Page]
 
 @pytest.fixture
 def visit(browser: Browser, site: Site) -> Iterator[Visit]:
-    """Open the page in a context of its own and wait until it shows something; fail on any error of its script."""
+    """Open the page in its own browser context and wait until it shows data; fail on any script error."""
     contexts, errors = [], []
 
     def opened(*, ready: str = "#map-cursor[aria-label]", **context: object) -> Page:
@@ -111,11 +118,26 @@ def _merged(minute: datetime) -> Cell:
 
 
 def stream_week(*undone: LoggedPage) -> StreamLog:
-    """Return a stream that has had a page of 25 notifications every hour, and then these pages."""
+    """Return a stream with a page of 25 notifications every hour, followed by these pages."""
     done = Delivery(items=25, done=25, accepted=25, requests=1)
     pages = [page(number, NOW - timedelta(hours=167 - number), done) for number in range(1, 160)]
     pages += undone
     return StreamLog("ioc_stream", tuple(pages), pages[-1], NOW - timedelta(days=7), NOW - timedelta(minutes=3))
+
+
+def forwarded_week(*undone: LoggedPage) -> StreamLog:
+    """Return the threat lists to SecOps, with 25 elements every hour, followed by these hours."""
+    done = Delivery(items=25, done=25, accepted=25, requests=1)
+    hours = [hour(number, done) for number in range(167, 5, -1)]
+    pages = (*hours, *undone)
+    return StreamLog("threat_lists", pages, pages[-1], pages[0].hour, pages[-1].hour, unit="hour")
+
+
+def hour(ago: int, delivery: Delivery) -> LoggedPage:
+    """Return the landed hour of so many hours ago."""
+    begins = NOW.replace(minute=0, second=0, microsecond=0) - timedelta(hours=ago)
+    uri = f"gs://landing/threat_lists/{begins:%Y/%m/%d/%H%M}-0af76519.ndjson.gz"
+    return LoggedPage(hour_number(begins), uri, begins + timedelta(hours=2), delivery)
 
 
 def page(number: int, landed: datetime, delivery: Delivery) -> LoggedPage:
@@ -124,15 +146,18 @@ def page(number: int, landed: datetime, delivery: Delivery) -> LoggedPage:
 
 
 def mesh_data(
-    *weeks: dict[datetime, Cell], deaths: tuple[Death, ...] = (), seconds: int = 3600, logs: tuple[StreamLog, ...] = ()
+    *weeks: dict[datetime, Cell],
+    dead_letters: tuple[DeadLetterRecord, ...] = (),
+    seconds: int = 3600,
+    logs: tuple[StreamLog, ...] = (),
 ) -> dict[str, object]:
-    """Return the page's data for a week a feed, and for these streams."""
+    """Return the page's data for a week of these feeds, and for these streams."""
     coverages = [
         Coverage(name, tuple(week[minute] for minute in sorted(week)), NEWEST if week else None)
         for name, week in zip(FEEDS, weeks, strict=False)
     ]
     subscriptions = (SubscriptionStatus("downloader", 12, 90, "monitoring"),)
     feeds = [feed_status(coverage, NOW) for coverage in coverages]
-    streams = [stream_status(log, deaths, NOW) for log in logs]
-    status = MeshStatus(NOW, feeds, subscriptions, deaths, streams)
+    streams = [stream_status(log, dead_letters, NOW) for log in logs]
+    status = MeshStatus(NOW, feeds, subscriptions, dead_letters, streams)
     return shape(status, coverages, seconds=seconds)

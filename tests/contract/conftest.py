@@ -4,20 +4,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from infra.local.endpoints import Endpoints
-from tests.warehouse import Warehouse, provisioned
+from infra.endpoints import Endpoints
+from tests.support.warehouse import Warehouse, provisioned
 
 
 @pytest.fixture(scope="session")
 def shared_warehouse(emulators: Endpoints) -> Iterator[Warehouse]:
-    """Provision once: it takes the emulator longer than most tests."""
+    """Provision the warehouse once per session; this takes the emulator longer than most tests."""
     with provisioned(emulators) as warehouse:
         yield warehouse
 
 
 @pytest.fixture
 def warehouse(shared_warehouse: Warehouse) -> Warehouse:
-    """Return an empty warehouse; its tables are not to be changed."""
+    """Return an empty warehouse. Tests must not change its tables."""
     shared_warehouse.clear()
     return shared_warehouse
 

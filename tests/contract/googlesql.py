@@ -1,6 +1,6 @@
-"""Google's own SQL analyzer with the warehouse as its catalog: what passes here, BigQuery can read.
+"""Google's SQL analyzer with the warehouse as its catalog: BigQuery can read what passes here.
 
-It is the GoogleSQL reference implementation, compiled to WebAssembly; setting it up takes half a minute of CPU.
+It is the GoogleSQL reference implementation, compiled to WebAssembly. Setup takes half a minute of CPU time.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -36,8 +36,14 @@ _KINDS = {
 NO_VARIABLES: Mapping[str, Type] = MappingProxyType({})
 
 
+def _type_of(name: str) -> Type:
+    element = name.removeprefix("ARRAY<").removesuffix(">")
+    simple = TypeFactory.create_simple_type(_KINDS[element])
+    return simple if element == name else TypeFactory.create_array_type(simple)
+
+
 def language() -> LanguageOptions:
-    """Return GoogleSQL as BigQuery speaks it."""
+    """Return GoogleSQL with BigQuery's options."""
     options = LanguageOptions.maximum_features()
     options.reserved_keywords.append("QUALIFY")
     # BigQuery has it (data-definition-language, view_column_name_list); the analyzer counts it as unfinished.
@@ -46,7 +52,7 @@ def language() -> LanguageOptions:
 
 
 class GoogleSql:
-    """Analyses statements and scripts against tables and views of one dataset, written `project.dataset`."""
+    """Analyses statements and scripts against the tables and views of one dataset, written as `project.dataset`."""
 
     def __init__(self, dataset: str, tables: Iterable[Table]) -> None:
         self._dataset = dataset
@@ -77,9 +83,9 @@ class GoogleSql:
         self._tables.append(table.build())
 
     def _without_calls(self, sql: str) -> str:
-        """Put a table in place of each call of a table function, and check its arguments by themselves.
+        """Replace each call of a table function with a table, and check its arguments separately.
 
-        A catalog with a table function in it makes the analyzer's WebAssembly trap.
+        The analyzer's WebAssembly traps on a catalog that contains a table function.
         """
         for function in self._functions:
             while (start := sql.find(f"{function}(")) >= 0:
@@ -90,7 +96,7 @@ class GoogleSql:
         return sql
 
     def check(self, sql: str) -> list[str]:
-        """Analyse a statement, or every statement of a script; return their kinds, raise what is wrong with one."""
+        """Analyse a statement, or every statement of a script, and return their kinds. Raises the analyzer's error."""
         sql = self._without_calls(sql) if "CREATE OR REPLACE TABLE FUNCTION" not in sql else sql
         parsed = Parser.parse_script_static(sql, self._language)
         assert isinstance(parsed, ASTScript)
@@ -105,7 +111,7 @@ class GoogleSql:
                 _, name, type_name, *default = text.split(maxsplit=3)
                 if default:
                     self._analyze(f"SELECT {default[0].removeprefix('DEFAULT ')}", variables)
-                variables[name] = TypeFactory.create_simple_type(_KINDS[type_name])
+                variables[name] = _type_of(type_name)
             elif kind == "SingleAssignment":
                 name, _, value = text.removeprefix("SET ").partition(" = ")
                 assert name in variables, name
@@ -148,7 +154,7 @@ def _type(column: Column) -> Type:
 
 
 def _closing(sql: str, start: int) -> int:
-    """Return where the parenthesis closes that was open at a place."""
+    """Return the position of the parenthesis that closes the one before `start`."""
     depth = 1
     for at in range(start, len(sql)):
         depth += {"(": 1, ")": -1}.get(sql[at], 0)

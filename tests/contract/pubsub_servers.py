@@ -1,4 +1,4 @@
-"""The two Pub/Sub servers of a local mesh, and topics of a test's own on either."""
+"""The two Pub/Sub servers of a local mesh, with new topics for each test."""
 
 import os
 from collections.abc import Iterator
@@ -10,26 +10,26 @@ from uuid import uuid4
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 from google.pubsub_v1.types import PubsubMessage, ReceivedMessage, Subscription
 
-from infra.local import parts
-from infra.local.ports import HOST, free_ports
-from infra.local.process import Part
+from infra.local import process_specs
+from infra.local.process import ProcessSpec
 from infra.local.state import StateFolder
-from tests.pubsub import clients, pull_now, running
-from tests.waiting import wait_until
+from infra.local.tcp_ports import HOST, free_ports
+from tests.support.pubsub import clients, pull_now, running
+from tests.support.waiting import wait_until
 
 _TIMEOUT = 10.0
 
 
-def embedded(folder: Path, ports: list[int]) -> Part:
+def embedded(folder: Path, ports: list[int]) -> ProcessSpec:
     """Return the embedded server."""
     state = StateFolder(folder)
     state.pubsub.mkdir(exist_ok=True)
-    return parts.embedded_pubsub(ports[0], ports[1], state, parts.clean_environment(state, os.environ))
+    return process_specs.embedded_pubsub(ports[0], ports[1], state, process_specs.clean_environment(state, os.environ))
 
 
 @dataclass(frozen=True)
 class PubSub:
-    """A running server, through Google's own clients."""
+    """A running server with Google's own clients."""
 
     publisher: PublisherClient
     subscriber: SubscriberClient
@@ -56,11 +56,11 @@ class PubSub:
         return list(self.publisher.publish(topic=topic, messages=messages, timeout=_TIMEOUT).message_ids)
 
     def pull(self, subscription: str, most: int = 1000) -> list[ReceivedMessage]:
-        """Return what can be had now."""
+        """Return the messages that are available now."""
         return pull_now(self.subscriber, subscription, most)
 
     def collect(self, subscription: str, count: int) -> list[str]:
-        """Return the bodies of messages in the order of their arrival, once so many have come."""
+        """Wait for a number of messages and return their bodies in order of arrival."""
         got: list[str] = []
 
         def enough() -> bool:
@@ -71,7 +71,7 @@ class PubSub:
         return got
 
     def texts(self, subscription: str) -> list[str]:
-        """Return the bodies of what can be had now, and acknowledge it."""
+        """Return the bodies of the available messages, and acknowledge them."""
         received = self.pull(subscription)
         if received:
             ids = [message.ack_id for message in received]
@@ -80,17 +80,17 @@ class PubSub:
 
 
 @contextmanager
-def serving(part: Part, folder: Path, ports: list[int]) -> Iterator[PubSub]:
-    """Run a server and give clients of it."""
+def serving(part: ProcessSpec, folder: Path, ports: list[int]) -> Iterator[PubSub]:
+    """Run a server and yield its clients."""
     address = f"{HOST}:{ports[0]}"
     with running(part, folder), clients(address) as (publisher, subscriber):
         yield PubSub(publisher, subscriber, address, f"http://{HOST}:{ports[1]}")
 
 
-def start(kind: str, folder: Path) -> tuple[Part, list[int]]:
-    """Return what to run for a kind of server, and its ports."""
+def start(kind: str, folder: Path) -> tuple[ProcessSpec, list[int]]:
+    """Return the command for a kind of server, and its ports."""
     ports = free_ports(2)
     if kind == "embedded":
         return embedded(folder, ports), ports
-    environment = parts.clean_environment(StateFolder(folder), os.environ)
-    return parts.official_pubsub(ports[0], environment), ports
+    environment = process_specs.clean_environment(StateFolder(folder), os.environ)
+    return process_specs.official_pubsub(ports[0], environment), ports

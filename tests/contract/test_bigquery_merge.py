@@ -1,4 +1,4 @@
-"""The merge on a real engine: every observation once, one current row per id, exact accounts."""
+"""The merge on a real engine: each observation once, one current row per id, exact accounts."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -6,24 +6,26 @@ from datetime import datetime
 
 import orjson
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from services.merger.merge import Merged
-from shared.messages import MinuteLanded
-from shared.outcomes import Misconfigured, Retryable
-from tests.landed import Object, domain
-from tests.waiting import wait_until
-from tests.warehouse import PATIENCE, Warehouse, utc
+from services.merger.merge import MergeResult
+from shared.contracts.messages import MinuteLanded
+from shared.contracts.outcomes import Misconfigured, Retryable
+from tests.support.landed import Object, domain
+from tests.support.waiting import wait_until
+from tests.support.warehouse import PATIENCE, Warehouse, utc
 
 FIRST, SECOND, THIRD = utc(14, 10), utc(14, 11), utc(14, 12)
 
 
 def history(warehouse: Warehouse) -> list[tuple[datetime, int, str]]:
-    """Return history's keys and ids."""
+    """Return the keys and ids in history."""
     return warehouse.read("domains_history", "feed_minute, feed_line, id")
 
 
 def current(warehouse: Warehouse) -> dict[str, tuple[datetime, int]]:
-    """Return where each id's newest version is."""
+    """Return the position of each id's newest version."""
     return {row[0]: row[1:] for row in warehouse.read("domains_current", "id, feed_minute, feed_line")}
 
 
@@ -38,19 +40,19 @@ def load(warehouse: Warehouse, minute: datetime, *lines: Object | None) -> None:
 
 
 def test_a_merge_moves_everything(warehouse: Warehouse) -> None:
-    """Staging is empty, history has each line, current each id, the ledger each minute; rejected lines leave gaps."""
+    """After a merge staging is empty, history has each line, current each id and the ledger each minute."""
     load(warehouse, FIRST, domain("a", analysed=1), None, domain("b", analysed=1))
     load(warehouse, SECOND, domain("a", analysed=2))
-    assert warehouse.merge() == Merged(3, 2, "2026-11-21T14:10:00Z", "2026-11-21T14:11:00Z")
+    assert warehouse.merge() == MergeResult(3, 2, "2026-11-21T14:10:00Z", "2026-11-21T14:11:00Z", 1)
     assert history(warehouse) == [(FIRST, 1, "a"), (FIRST, 3, "b"), (SECOND, 1, "a")]
     assert current(warehouse) == {"a": (SECOND, 1), "b": (FIRST, 3)}
     assert merged(warehouse) == [(FIRST, 2), (SECOND, 1)]
     assert not warehouse.read("domains_staging", "id")
-    assert warehouse.merge() == Merged()
+    assert warehouse.merge() == MergeResult()
 
 
 def test_what_came_twice_counts_once(warehouse: Warehouse) -> None:
-    """A minute loaded twice before a merge, and again after it, changes nothing."""
+    """Loading a minute twice before a merge, and again after it, changes nothing."""
     landed = warehouse.land(FIRST, domain("a", analysed=1), domain("a", analysed=1), domain("b"))
     for _ in range(2):
         warehouse.load(landed)
@@ -76,7 +78,10 @@ NEWER_AND_OLDER = {
 
 @pytest.mark.parametrize("apart", [True, False])
 def test_the_newest_version_wins_in_any_order_of_arrival(warehouse: Warehouse, apart: bool) -> None:
-    """By analysis, then modification, a missing or absurd date being 1970; within one merge, and over two."""
+    """The newest version is the one with the latest analysis, then modification.
+
+    A missing or invalid date counts as 1970.
+    """
     load(warehouse, FIRST, *[newer for newer, _ in NEWER_AND_OLDER.values()])
     if apart:
         warehouse.merge()
@@ -90,7 +95,7 @@ def test_the_newest_version_wins_in_any_order_of_arrival(warehouse: Warehouse, a
 
 @pytest.mark.parametrize("apart", [True, False])
 def test_of_equal_versions_the_later_observation_wins(warehouse: Warehouse, apart: bool) -> None:
-    """By minute, then line, even when the later minute arrives first."""
+    """Of equal versions the one from the later minute and line wins, even when the later minute arrives first."""
     load(warehouse, SECOND, domain("a", analysed=7), domain("a", analysed=7))
     if apart:
         warehouse.merge()
@@ -101,7 +106,7 @@ def test_of_equal_versions_the_later_observation_wins(warehouse: Warehouse, apar
 
 
 def test_an_older_version_changes_no_column(warehouse: Warehouse) -> None:
-    """And a newer one changes every column, also to nothing."""
+    """An older version changes no column; a newer one changes every column, also to NULL."""
     load(warehouse, FIRST, domain("a", analysed=100, tld="net", tags=["x", "y"]))
     warehouse.merge()
     load(warehouse, SECOND, domain("a", analysed=99, tld="org", tags=["z"]))
@@ -113,7 +118,7 @@ def test_an_older_version_changes_no_column(warehouse: Warehouse) -> None:
 
 
 def test_a_failed_merge_changes_nothing(own_warehouse: Warehouse) -> None:
-    """The transaction is one: without its ledger rows there is no history either, and nothing leaves staging."""
+    """The merge is one transaction: if the ledger rows fail, history gets none and staging keeps its rows."""
     load(own_warehouse, FIRST, domain("a", analysed=1))
     own_warehouse.client.delete_table(f"{own_warehouse.dataset}.minutes", timeout=PATIENCE)
     with pytest.raises(Misconfigured, match="run `gti-mesh provision`"):
@@ -126,8 +131,47 @@ def test_a_failed_merge_changes_nothing(own_warehouse: Warehouse) -> None:
     assert merged(own_warehouse) == [(FIRST, 1)]
 
 
+LINES = st.tuples(
+    st.integers(0, 3), st.integers(0, 2), st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 3)), max_size=3)
+)
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    staged=st.lists(LINES, min_size=1, max_size=6),
+    more=st.lists(LINES, max_size=3),
+    max_lines=st.sampled_from([1, 2, 5]),
+)
+def test_a_bounded_merge_of_any_staging_equals_the_unbounded(
+    warehouse: Warehouse,
+    staged: list[tuple[int, int, list[tuple[str, int]]]],
+    more: list[tuple[int, int, list[tuple[str, int]]]],
+    max_lines: int,
+) -> None:
+    """Merging hour by hour or all at once gives the same history, newest versions and accounts."""
+    outcomes = []
+    landed = [
+        [
+            warehouse.land(utc(14 + hour, minute), *[domain(name, analysed=date) for name, date in lines])
+            for hour, minute, lines in part
+            if lines
+        ]
+        for part in (staged, more)
+    ]
+    for bound in (1_000_000, max_lines):
+        warehouse.clear()
+        for part in landed:
+            for one in part:
+                assert warehouse.load(one).state == "done"
+            merged_now = warehouse.merge(bound)
+            assert merged_now.left == 0
+        assert not warehouse.read("domains_staging", "id")
+        outcomes.append((history(warehouse), current(warehouse), merged(warehouse)))
+    assert outcomes[0] == outcomes[1]
+
+
 def test_loads_that_arrive_during_merges_survive(warehouse: Warehouse) -> None:
-    """They are outside the snapshot, even where they fall between its bounds, and the next merge takes them."""
+    """Rows that arrive during a merge are outside its snapshot, and the next merge takes them."""
     minutes = [utc(15, minute) for minute in range(12)]
     landings = [warehouse.land(minute, domain("a", analysed=minute.minute), domain("b")) for minute in minutes]
     # The bounds of every merge span the minutes that are still to come.
@@ -152,7 +196,7 @@ def test_loads_that_arrive_during_merges_survive(warehouse: Warehouse) -> None:
 
 
 def _done(work: Callable[[], object]) -> bool:
-    """Do something that may meet another statement; a redelivery, or the next schedule, would do it again."""
+    """Run a step that may conflict with another statement and would be repeated by the next delivery or schedule."""
     try:
         work()
     except Retryable:
@@ -161,7 +205,7 @@ def _done(work: Callable[[], object]) -> bool:
 
 
 def test_the_view_and_the_table_function_show_the_same(warehouse: Warehouse) -> None:
-    """The view has each id's newest version; the function every observation between two minutes, both inclusive."""
+    """The view returns each id's newest version; the function every observation between two minutes, both inclusive."""
     load(warehouse, FIRST, {**domain("a", analysed=1), "links": {"self": "x"}, "relationships": {"r": [1]}})
     load(warehouse, SECOND, domain("b", analysed=1, tld="org"))
     load(warehouse, THIRD, domain("a", analysed=3, tld="com"))
@@ -180,7 +224,7 @@ def _parsed(value: object) -> object:
 
 
 def test_the_view_outlives_history(warehouse: Warehouse) -> None:
-    """Once history has expired the headline stays and the JSON is NULL."""
+    """Once history has expired, the headline stays and the JSON is NULL."""
     load(warehouse, FIRST, domain("a", analysed=1, tld="net"))
     warehouse.merge()
     warehouse.run(f"TRUNCATE TABLE {warehouse.dataset}.domains_history")

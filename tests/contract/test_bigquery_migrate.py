@@ -1,19 +1,19 @@
-"""A predecessor's wide table moves into the mesh, however often, while the mesh goes on."""
+"""Rows of a predecessor's wide table move into the mesh, in any number of runs, while the mesh keeps running."""
 
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
-from infra.local.endpoints import Endpoints
-from services.console.audit import audit
-from tests.console import mesh_of
-from tests.landed import domain
-from tests.warehouse import Warehouse, provisioned, utc
+from infra.endpoints import Endpoints
+from shared.operations.audit import audit
+from shared.warehouse.rendering import render
+from tests.support.landed import domain
+from tests.support.operations import mesh_of
+from tests.support.paths import REPOSITORY
+from tests.support.warehouse import DOMAINS, Warehouse, provisioned, utc
 
-REPOSITORY = Path(__file__).parents[2]
 SCRIPT = (REPOSITORY / "infra/migrate/wide_table.sql").read_text(encoding="utf-8")
 COMPARISON = re.findall(r"```sql\n(.*?)```", (REPOSITORY / "docs/migrate.md").read_text(encoding="utf-8"), re.DOTALL)[1]
 DATES = (
@@ -38,17 +38,17 @@ ROWS = (
 
 
 def named(sql: str, dataset: str) -> str:
-    """Put a dataset's name in place of those in the script."""
+    """Replace the script's dataset names."""
     return sql.replace("vt_feeds.", f"{dataset}.").replace("predecessor.", f"{dataset}.")
 
 
 def literal(value: object) -> str:
-    """Return a value as SQL."""
+    """Return a value as a SQL literal."""
     return "NULL" if value is None else repr(value)
 
 
 def wide_row(name: object, tld: object, seen: object, bad: object, number: object) -> str:
-    """Return an INSERT's SELECT of one row of the wide table."""
+    """Return a SELECT of one row of the wide table, for an INSERT."""
     moment = f"TIMESTAMP_SECONDS({literal(seen)})"
     dates = ", ".join(f"{moment} AS {date}" for date in DATES)
     ranks = 'JSON \'{"x": {"rank": 5}}\''
@@ -62,7 +62,7 @@ def wide_row(name: object, tld: object, seen: object, bad: object, number: objec
 
 @pytest.fixture
 def moving(emulators: Endpoints) -> Iterator[Warehouse]:
-    """Return a warehouse that has merged a newer version of one id, and the snapshot of a wide table."""
+    """Return a warehouse that has merged a newer version of one id, and a snapshot of a wide table."""
     with provisioned(emulators) as warehouse:
         warehouse.run(f"CREATE TABLE {warehouse.dataset}.domains_snapshot ({COLUMNS})")
         for row in ROWS:
@@ -73,13 +73,12 @@ def moving(emulators: Endpoints) -> Iterator[Warehouse]:
 
 
 def move(moving: Warehouse, script: str = SCRIPT) -> None:
-    """Run the script, and the merge after it."""
+    """Run the script."""
     moving.run(named(script, moving.dataset))
-    moving.merge()
 
 
 def test_every_row_moves_once(moving: Warehouse) -> None:
-    """A second run changes nothing, what the mesh knows better stays, and the accounts hold."""
+    """A second run changes nothing, newer versions in the mesh stay, and the accounts balance."""
     for _ in range(2):
         move(moving)
         shown = moving.read("domains", "id, tld, malicious, last_analysis_date, popularity_rank, tags")
@@ -97,7 +96,7 @@ def test_every_row_moves_once(moving: Warehouse) -> None:
 
 
 def test_dates_are_epoch_seconds_as_at_the_source(moving: Warehouse) -> None:
-    """And what the old table did not know is left out."""
+    """Dates become epoch seconds as at the source; fields that the old table did not have are left out."""
     move(moving)
     [moved] = [row for row in moving.read("domains_history", "id, object") if row[0] == "old.example"]
     assert {moved[1]["attributes"][date] for date in DATES} == {100}
@@ -107,7 +106,7 @@ def test_dates_are_epoch_seconds_as_at_the_source(moving: Warehouse) -> None:
 
 
 def test_slices_are_the_whole(moving: Warehouse) -> None:
-    """Two halves, one after the other, put every row where one run would."""
+    """Two runs over half of the table each give the same rows as one run."""
     half = "DECLARE {} INT64 DEFAULT {};".format
     for first, last in ((0, 700), (701, 1439)):
         part = SCRIPT.replace(half("first_slice", 0), half("first_slice", first))
@@ -115,3 +114,22 @@ def test_slices_are_the_whole(moving: Warehouse) -> None:
     halves = moving.read("domains_history", "feed_minute, feed_line, id")
     move(moving)
     assert moving.read("domains_history", "feed_minute, feed_line, id") == halves
+
+
+def test_the_rows_go_into_base_directly(moving: Warehouse) -> None:
+    """Nothing is staged; base has one generation, and the newer version of an id is in base or in recent."""
+    move(moving)
+    assert not moving.read("domains_staging", "id")
+    assert len(moving.read("domains_base", "id")) == 4
+    assert moving.read("domains_fence", "generation") == moving.read("domains_base", "DISTINCT folded_at")
+    moving.fold()
+    move(moving)
+    assert ("known.example", "new") in moving.read("domains_base", "id, tld")
+
+
+def test_headline_columns_are_those_of_the_merge() -> None:
+    """The script computes each column exactly as merges do."""
+    merge = render("services.merger/merge.sql", dataset="p.d", feed=DOMAINS, max_lines=1, max_hours=1)
+    columns = merge.partition("    feed_line,\n")[2].partition("\n  FROM (")[0]
+    assert " AS tags" in columns
+    assert " ".join(columns.split()) in " ".join(SCRIPT.split())

@@ -1,26 +1,29 @@
-"""One suite for staging and its in-memory twin; the twin alone has what the emulator lacks."""
+"""One suite for staging and its in-memory fake, and tests that only the emulator allows."""
 
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import pytest
+from google.cloud.bigquery.retry import DEFAULT_RETRY
 
+from infra.local.job_faults import LIMIT, JobFaults
+from shared.contracts.minutes import landing_name
+from shared.contracts.outcomes import Misconfigured
 from shared.gcp.staging import BigQueryStaging
 from shared.gcp.storage import StorageBucket
-from shared.memory import MemoryBucket
-from shared.minutes import landing_name
-from shared.outcomes import Misconfigured
+from shared.warehouse.errors import RateLimited
 from shared.warehouse.staging import LoadEnd, LoadJob
-from tests.landed import domain, framed, land
-from tests.staging import MemoryStaging
-from tests.warehouse import DOMAINS, PATIENCE, Warehouse, utc
+from tests.support.landed import domain, framed, land
+from tests.support.memory import MemoryBucket
+from tests.support.staging import MemoryStaging
+from tests.support.warehouse import DOMAINS, PATIENCE, Warehouse, utc
 
 MINUTE, NEXT = utc(10, 50), utc(10, 51)
 
 
-class House:
-    """A staging and the bucket it loads from."""
+class StagingHarness:
+    """A staging and the bucket that it loads from."""
 
     def __init__(self, bucket: MemoryBucket | StorageBucket, staging: MemoryStaging | BigQueryStaging) -> None:
         self.bucket = bucket
@@ -39,27 +42,27 @@ class House:
         return self.bucket.uri(name)
 
 
-def in_memory() -> House:
-    """Return the twins."""
+def in_memory() -> StagingHarness:
+    """Return the fakes."""
     bucket = MemoryBucket()
-    return House(bucket, MemoryStaging(bucket))
+    return StagingHarness(bucket, MemoryStaging(bucket))
 
 
 @pytest.fixture(params=["memory", "emulator"])
-def house(request: pytest.FixtureRequest) -> House:
-    """Return the twins, or the adapters on the emulators."""
+def harness(request: pytest.FixtureRequest) -> StagingHarness:
+    """Return the fakes, or the adapters on the emulators."""
     if request.param == "memory":
         return in_memory()
     warehouse: Warehouse = request.getfixturevalue("warehouse")
-    return House(warehouse.bucket, warehouse.staging)
+    return StagingHarness(warehouse.bucket, warehouse.staging)
 
 
-def test_a_load_brings_a_minutes_lines(house: House) -> None:
-    """Lines are known by minute and number."""
-    landed = land(house.bucket, DOMAINS, MINUTE, [domain("a"), None, domain("b")])
-    assert house.load(landed.uri).state == "done"
-    assert house.staging.lines_kept(DOMAINS, MINUTE).all == {1, 3}
-    assert not house.staging.lines_kept(DOMAINS, NEXT).all
+def test_a_load_brings_a_minutes_lines(harness: StagingHarness) -> None:
+    """A load stages every line under its minute and number."""
+    landed = land(harness.bucket, DOMAINS, MINUTE, [domain("a"), None, domain("b")])
+    assert harness.load(landed.uri).state == "done"
+    assert harness.staging.lines_kept(DOMAINS, MINUTE).all == {1, 3}
+    assert not harness.staging.lines_kept(DOMAINS, NEXT).all
 
 
 @pytest.mark.parametrize(
@@ -67,22 +70,22 @@ def test_a_load_brings_a_minutes_lines(house: House) -> None:
     ['{"feed_minute":"2026-11-21T10:50:00Z","feed_line":2,"id":"b","obj', "{]\n"],
     ids=["cut off", "no JSON"],
 )
-def test_a_load_is_all_or_nothing(house: House, bad: str) -> None:
-    """One line that cannot be read refuses the object, and the server says why."""
-    end = house.load(house.put(framed(MINUTE, 1, domain("a")), bad))
+def test_a_load_is_all_or_nothing(harness: StagingHarness, bad: str) -> None:
+    """One line that cannot be read makes the load fail, with the server's message."""
+    end = harness.load(harness.put(framed(DOMAINS, MINUTE, 1, domain("a")), bad))
     assert end.state == "refused"
     assert end.message
-    assert not house.staging.lines_kept(DOMAINS, MINUTE).all
+    assert not harness.staging.lines_kept(DOMAINS, MINUTE).all
 
 
-def test_an_object_that_is_not_there_is_refused(house: House) -> None:
-    """Which of the two it was is for the loader to find out: the emulator does not tell them apart."""
-    end = house.load(house.bucket.uri("domains/2026/11/21/1050-nothing.ndjson.gz"))
+def test_an_object_that_is_not_there_is_refused(harness: StagingHarness) -> None:
+    """A missing object and an unreadable one give the same error: the emulator does not distinguish them."""
+    end = harness.load(harness.bucket.uri("domains/2026/11/21/1050-nothing.ndjson.gz"))
     assert end.state == "refused"
 
 
 def test_lines_are_still_kept_when_they_are_merged(warehouse: Warehouse) -> None:
-    """Staging and history are one place to the loader."""
+    """Lines count as kept whether they are in staging or in history."""
     warehouse.load(warehouse.land(MINUTE, domain("a"), domain("b")))
     warehouse.merge()
     warehouse.load(warehouse.land(NEXT, domain("a")))
@@ -92,7 +95,7 @@ def test_lines_are_still_kept_when_they_are_merged(warehouse: Warehouse) -> None
 
 
 def test_a_job_can_be_waited_for_by_somebody_else(warehouse: Warehouse) -> None:
-    """Its id is enough to find it, the reason of its failure included."""
+    """A job's id is enough to find it, and the reason of its failure."""
     good, bad = (LoadJob(uuid4().hex, DOMAINS, uri) for uri in (warehouse.land(MINUTE).uri, "gs://nobody/nothing.gz"))
     for job in (good, bad):
         warehouse.staging.begin(job)
@@ -112,17 +115,56 @@ def test_a_job_can_be_waited_for_by_somebody_else(warehouse: Warehouse) -> None:
 def test_without_tables_the_error_says_what_to_do(
     own_warehouse: Warehouse, remove: Callable[[Warehouse], None]
 ) -> None:
-    """A missing table is no fault of the data's."""
+    """Loading without tables raises an error that says how to make them."""
     landed = own_warehouse.land(MINUTE, domain("a"))
     remove(own_warehouse)
     with pytest.raises(Misconfigured, match="run `gti-mesh provision`"):
         own_warehouse.load(landed)
 
 
-def test_an_id_is_taken_for_good() -> None:
-    """As in BigQuery: a second job of an id does not begin. The emulator starts it, so only the twin shows this."""
-    house = in_memory()
-    landed = land(house.bucket, DOMAINS, MINUTE, [domain("a")])
-    job = LoadJob("once", DOMAINS, landed.uri)
-    assert house.staging.begin(job)
-    assert not house.staging.begin(job)
+def test_an_id_is_taken_for_good(harness: StagingHarness) -> None:
+    """As in BigQuery, an id that was used does not start a second job."""
+    landed = land(harness.bucket, DOMAINS, MINUTE, [domain("a")])
+    job = LoadJob(uuid4().hex, DOMAINS, landed.uri)
+    assert harness.staging.begin(job)
+    assert not harness.staging.begin(job)
+    assert harness.staging.end(job, seconds=PATIENCE).state == "done"
+    assert not harness.staging.begin(job)
+
+
+@pytest.fixture
+def faults(warehouse: Warehouse) -> Iterator[JobFaults]:
+    """Yield the faults of the emulator's load jobs, and clear them after the test."""
+    control = JobFaults(str(warehouse.endpoints.bigquery))
+    yield control
+    control.set_faults()
+
+
+def test_a_rate_limit_before_a_job_begins_leaves_its_id_free(warehouse: Warehouse, faults: JobFaults) -> None:
+    """The client retries for a limited time, then raises RateLimited."""
+    job = LoadJob(uuid4().hex, DOMAINS, warehouse.land(MINUTE, domain("a")).uri)
+    faults.set_faults({"kind": "refused", "times": 1000})
+    impatient = BigQueryStaging(warehouse.client, warehouse.dataset, retry=DEFAULT_RETRY.with_timeout(1.0))
+    with pytest.raises(RateLimited, match="too many table update operations"):
+        impatient.begin(job)
+    faults.set_faults({"kind": "refused"})
+    assert warehouse.staging.begin(job)
+    assert warehouse.staging.end(job, seconds=PATIENCE).state == "done"
+
+
+def test_a_job_that_ends_with_a_rate_limit_says_so(warehouse: Warehouse, faults: JobFaults) -> None:
+    """A job that ended because of a rate limit raises RateLimited: the data is valid, but the id is used."""
+    job = LoadJob(uuid4().hex, DOMAINS, warehouse.land(MINUTE, domain("a")).uri)
+    faults.set_faults({"kind": "limited"})
+    assert warehouse.staging.begin(job)
+    assert warehouse.staging.end(job, seconds=PATIENCE) == LoadEnd("limited", LIMIT, quota=True)
+    assert not warehouse.staging.begin(job)
+
+
+def test_a_job_that_cannot_be_read_yet_is_asked_for_again_on_the_wire(warehouse: Warehouse, faults: JobFaults) -> None:
+    """Two 404 responses after a 409 are retried and do not raise the error about missing tables."""
+    job = LoadJob(uuid4().hex, DOMAINS, warehouse.land(MINUTE, domain("a")).uri)
+    assert warehouse.staging.begin(job)
+    faults.set_faults({"kind": "unseen", "times": 2})
+    assert not warehouse.staging.begin(job)
+    assert warehouse.staging.end(job, seconds=PATIENCE).state == "done"

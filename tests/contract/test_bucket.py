@@ -1,5 +1,6 @@
-"""One suite for the bucket and its in-memory twin: what commits and state rest on."""
+"""One suite for the bucket and its in-memory fake: the guarantees on which commits and state depend."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,19 +11,20 @@ from google.auth.credentials import Credentials
 from google.auth.exceptions import RefreshError
 from google.cloud.storage.client import Client
 
-from infra.local.endpoints import Endpoints
-from shared.folder import FolderBucket
+from infra.endpoints import Endpoints
+from services.secops_forwarder.folder_bucket import FolderBucket
+from shared.contracts.interfaces import Bucket
+from shared.contracts.outcomes import Misconfigured, Retryable
+from shared.contracts.stored_objects import crc32c_of
 from shared.gcp.storage import StorageBucket, storage_client
-from shared.memory import MemoryBucket
-from shared.outcomes import Misconfigured, Retryable
-from shared.ports import Bucket
+from tests.support.memory import MemoryBucket
 
 Name = Callable[[str], str]
 
 
 @pytest.fixture(params=["memory", "folder", "emulator"])
 def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Bucket:
-    """Return the twin, a folder, or the adapter on the Cloud Storage emulator."""
+    """Return the fake, a folder, or the adapter on the Cloud Storage emulator."""
     if request.param == "memory":
         return MemoryBucket()
     if request.param == "folder":
@@ -33,28 +35,48 @@ def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Bucket:
 
 @pytest.fixture
 def name() -> Name:
-    """Return a function that makes names of this test's own."""
+    """Return a function that makes names for this test."""
     prefix = uuid4().hex
     return lambda name: f"{prefix}/{name}"
 
 
 def test_what_is_not_there_reads_as_none(bucket: Bucket, name: Name) -> None:
-    """No object is an answer, not an error."""
+    """A missing object reads as None, which is not an error."""
     assert bucket.read(name("nothing")) is None
 
 
+@pytest.mark.parametrize("size", [0, 1, 4 * 1024 * 1024, 9 * 1024 * 1024 + 1])
+def test_an_object_is_read_in_pieces(bucket: Bucket, name: Name, size: int) -> None:
+    """The pieces are the object, whatever its size; of a missing object there are none."""
+    content = os.urandom(size)
+    assert bucket.create(name("large"), content)
+    assert b"".join(bucket.pieces(name("large"))) == content
+    assert list(bucket.pieces(name("nothing"))) == []
+
+
+def test_an_address_leads_back_to_its_name(bucket: Bucket, name: Name) -> None:
+    """An object is found by the address from uri(); an address in another bucket is not a name of this one."""
+    assert bucket.name_of(bucket.uri(name("a/b.json"))) == name("a/b.json")
+    assert bucket.read(bucket.name_of(f"gs://elsewhere/{name('a/b.json')}")) is None
+
+
 def test_a_listing_goes_on_from_a_name(bucket: Bucket, name: Name) -> None:
-    """In order, from the given name on, each with the moment at which it was written."""
+    """Objects are listed in order from a given name on, each with its time of writing."""
     before = datetime.now(UTC) - timedelta(minutes=1)
     for number in (3, 1, 2):
         assert bucket.create(name(f"{number}.json"), b"{}")
     found = list(bucket.listed(name(""), name("2.json")))
     assert [one.name for one in found] == [name("2.json"), name("3.json")]
     assert all(before < one.created < before + timedelta(minutes=2) for one in found)
+    known = [one.crc32c for one in found if one.crc32c]
+    assert known == ([] if isinstance(bucket, FolderBucket) else [crc32c_of(b"{}")] * 2)
+    assert bucket.next_name(name(""), name("11.json")) == name("2.json")
+    assert bucket.next_name(name(""), name("4")) is None
+    assert bucket.next_name(name("nowhere/"), "") is None
 
 
 def test_of_two_creations_the_first_stays(bucket: Bucket, name: Name) -> None:
-    """The second creation says False and changes nothing."""
+    """The second creation of an object returns False and changes nothing."""
     assert bucket.create(name("a.json"), b"first")
     assert not bucket.create(name("a.json"), b"second")
     stored = bucket.read(name("a.json"))
@@ -64,7 +86,7 @@ def test_of_two_creations_the_first_stays(bucket: Bucket, name: Name) -> None:
 
 
 def test_a_replacement_needs_the_generation_that_was_read(bucket: Bucket, name: Name) -> None:
-    """Whoever read before another one's replacement cannot overwrite it."""
+    """A writer that read before another's replacement cannot overwrite it."""
     assert bucket.replace(name("s.json"), b"1", 0)
     read = bucket.read(name("s.json"))
     assert read
@@ -77,7 +99,7 @@ def test_a_replacement_needs_the_generation_that_was_read(bucket: Bucket, name: 
 
 
 def test_a_streamed_object_is_there_once_its_block_has_ended(bucket: Bucket, name: Name) -> None:
-    """Pieces of any size become one object; the name is not taken before."""
+    """Parts of any size become one object; the name exists only at the end."""
     pieces = [b"x", b"", b"y" * 300_000, b"z" * 5_000_000]
     with bucket.writing(name("data.gz"), "application/gzip") as writer:
         for piece in pieces:
@@ -90,7 +112,7 @@ def test_a_streamed_object_is_there_once_its_block_has_ended(bucket: Bucket, nam
 
 @pytest.mark.parametrize("size", [0, 10, 9_000_000])
 def test_an_exception_while_streaming_leaves_nothing(bucket: Bucket, name: Name, size: int) -> None:
-    """Neither a small nor a half-uploaded object survives, and the exception comes out as it went in."""
+    """A small or half-uploaded object does not remain, and the exception is raised unchanged."""
 
     def half() -> None:
         with bucket.writing(name("half.gz"), "application/gzip") as writer:
@@ -103,7 +125,7 @@ def test_an_exception_while_streaming_leaves_nothing(bucket: Bucket, name: Name,
 
 
 def test_an_empty_stream_is_an_empty_object(bucket: Bucket, name: Name) -> None:
-    """Nothing written is an object of no bytes."""
+    """A stream without bytes becomes an empty object."""
     with bucket.writing(name("empty"), "application/gzip"):
         pass
     stored = bucket.read(name("empty"))
@@ -112,7 +134,7 @@ def test_an_empty_stream_is_an_empty_object(bucket: Bucket, name: Name) -> None:
 
 
 def test_deleting_twice_is_deleting_once(bucket: Bucket, name: Name) -> None:
-    """Deleting what is not there does nothing."""
+    """Deleting a missing object does nothing."""
     bucket.create(name("gone"), b"x")
     bucket.delete(name("gone"))
     bucket.delete(name("gone"))
@@ -120,7 +142,7 @@ def test_deleting_twice_is_deleting_once(bucket: Bucket, name: Name) -> None:
 
 
 def test_names_may_hold_what_feeds_and_streams_need(bucket: Bucket, name: Name) -> None:
-    """Slashes, dots and dashes in a name stay what they are, in the object and in its address."""
+    """Slashes, dots and dashes in a name are kept, in the object and in its address."""
     deep = name("domains/2026/11/21/1410-0a1b.rejects.ndjson")
     assert bucket.create(deep, b"x")
     assert bucket.uri(deep) == f"{bucket.uri('')}{deep}"
@@ -128,7 +150,7 @@ def test_names_may_hold_what_feeds_and_streams_need(bucket: Bucket, name: Name) 
 
 
 def test_names_are_listed_by_prefix_in_order(bucket: Bucket, name: Name) -> None:
-    """Only what begins with the prefix, whatever the order of writing."""
+    """Only names with the prefix are listed, in order of name."""
     for each in ("dead/b", "dead/a", "other"):
         bucket.create(name(each), b"x")
     assert list(bucket.names(name("dead/"))) == [name("dead/a"), name("dead/b")]
@@ -136,36 +158,36 @@ def test_names_are_listed_by_prefix_in_order(bucket: Bucket, name: Name) -> None
 
 
 def test_a_missing_bucket_is_a_clear_error(emulators: Endpoints) -> None:
-    """Reading and writing name the bucket instead of looking like a missing object."""
+    """Reading and writing without a bucket raise an error that names the bucket."""
     missing = StorageBucket("no-such-bucket", storage_client(emulators.project, emulators.storage))
     with pytest.raises(Misconfigured, match="bucket 'no-such-bucket' is missing"):
         missing.create("a", b"x")
 
 
 def test_storage_that_does_not_answer_is_retryable_in_time() -> None:
-    """Nobody at the address is the cloud's bad state, and the client gives up after the seconds it was given."""
+    """An unreachable address is retryable, and the client gives up at its time limit."""
     unreachable = StorageBucket("b", storage_client("p", "http://127.0.0.1:9"), retry_seconds=0.5)
     with pytest.raises(Retryable, match="Cloud Storage failed"):
         unreachable.read("a")
 
 
 class Revoked(Credentials):
-    """Credentials whose token nobody renews any more."""
+    """Credentials whose token cannot be renewed."""
 
     def refresh(self, request: object) -> None:
-        """Fail as a deleted service account does."""
+        """Fail as the credentials of a deleted service account do."""
         raise RefreshError("the account is gone")  # type: ignore[no-untyped-call]
 
 
 def test_credentials_that_are_refused_are_the_clouds_bad_state() -> None:
-    """One line, and no stack: as from BigQuery."""
+    """Refused credentials raise a one-line error, as they do with BigQuery."""
     client = Client(project="p", credentials=Revoked())  # type: ignore[no-untyped-call]
     with pytest.raises(Retryable, match="Cloud Storage failed: the account is gone"):
         StorageBucket("b", client).read("a")
 
 
 def test_a_folder_keeps_to_itself(tmp_path: Path) -> None:
-    """No name leads out of it, and what cannot be a folder is named."""
+    """A name cannot lead out of the folder, and a path that cannot be a folder is named in the error."""
     with pytest.raises(Misconfigured, match="leads out of"):
         FolderBucket(tmp_path / "bucket").read("../elsewhere")
     (tmp_path / "file").write_text("x")

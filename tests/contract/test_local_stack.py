@@ -2,12 +2,12 @@
 
 import requests
 
-from infra.local.endpoints import Endpoints
-from tests.mesh.whole import warehouse
+from infra.endpoints import Endpoints
+from tests.mesh.harness import warehouse
 
 
 def test_the_emulators_answer(emulators: Endpoints) -> None:
-    """Storage has the landing bucket, BigQuery is ready, and clients get their addresses as environment."""
+    """Storage has the landing bucket, BigQuery is ready, and clients get their addresses from the environment."""
     bucket = requests.get(f"{emulators.storage}/storage/v1/b/{emulators.bucket}", timeout=5)
     assert bucket.json()["name"] == emulators.bucket
     assert requests.get(f"{emulators.bigquery}/readyz", timeout=5).ok
@@ -15,6 +15,6 @@ def test_the_emulators_answer(emulators: Endpoints) -> None:
 
 
 def test_a_merge_takes_the_memory_of_one_thread(emulators: Endpoints) -> None:
-    """However many processors there are: what the emulator does not know, it asks DuckDB."""
+    """DuckDB runs with one thread on any number of processors; the emulator passes this query on to it."""
     query = warehouse(emulators).query("SELECT current_setting('threads') AS threads", timeout=30)
     assert [row["threads"] for row in query.result(timeout=30)] == [1]

@@ -1,4 +1,4 @@
-"""Backlog and age from Cloud Monitoring: Google's real client against a double of its service."""
+"""Backlog and age from Cloud Monitoring: Google's real client against a fake of its service."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,16 +16,15 @@ from google.cloud.monitoring_v3 import (
 )
 from google.cloud.monitoring_v3.services.metric_service.transports import MetricServiceGrpcTransport
 
-from services.console.monitoring import read_subscriptions
-from services.console.status import SubscriptionStatus
-from shared.outcomes import Misconfigured, Retryable
+from shared.contracts.outcomes import Misconfigured, Retryable
+from shared.operations.subscriptions import SubscriptionStatus, read_subscriptions
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[ListTimeSeriesRequest, ListTimeSeriesResponse]"
 Connect = Callable[[], MetricServiceClient]
 
 
 class MetricService(grpc.GenericRpcHandler):
-    """Cloud Monitoring, as far as two metrics of two subscriptions go; a status makes every call fail with it."""
+    """Cloud Monitoring with two metrics of two subscriptions; a status makes every call fail with it."""
 
     def __init__(self) -> None:
         self.newest = {
@@ -60,13 +59,13 @@ class MetricService(grpc.GenericRpcHandler):
 
 @pytest.fixture
 def service() -> MetricService:
-    """Return a double of the service."""
+    """Return a fake service."""
     return MetricService()
 
 
 @pytest.fixture
 def connect(service: MetricService) -> Iterator[Connect]:
-    """Serve the double over gRPC and give Google's client for it."""
+    """Serve the fake over gRPC and return Google's client of it."""
     server = grpc.server(ThreadPoolExecutor(max_workers=2), handlers=[service])
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
@@ -77,12 +76,18 @@ def connect(service: MetricService) -> Iterator[Connect]:
 
 
 def test_the_newest_point_of_each_subscription_counts(service: MetricService, connect: Connect) -> None:
-    """Points come newest first; a subscription without an age has none."""
+    """Points come newest first, and the first counts; a subscription without an age has none."""
     assert read_subscriptions("p", connect) == [
         SubscriptionStatus("downloader", 7, 61, "monitoring"),
         SubscriptionStatus("loader", 0, None, "monitoring"),
     ]
     assert {request.name for request in service.asked} == {"projects/p"}
+
+
+def test_only_the_subscriptions_of_this_mesh_are_returned(service: MetricService, connect: Connect) -> None:
+    """When several meshes share a project, figures are reported under the names of the topology."""
+    service.newest["num_undelivered_messages"]["eu-loader"] = [3]
+    assert read_subscriptions("p", connect, prefix="eu-") == [SubscriptionStatus("loader", 3, None, "monitoring")]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +101,7 @@ def test_the_newest_point_of_each_subscription_counts(service: MetricService, co
 def test_what_is_wrong_is_said(
     service: MetricService, connect: Connect, status: grpc.StatusCode, error: type[Exception], text: str
 ) -> None:
-    """A missing right names the role; anything else is the service's trouble."""
+    """A missing right is reported with the role; any other error is one of the service."""
     service.status = status
     with pytest.raises(error, match=text):
         read_subscriptions("p", connect, retry_seconds=0.5)

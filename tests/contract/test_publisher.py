@@ -1,4 +1,4 @@
-"""One suite for the publisher and its in-memory twin."""
+"""One suite for the publisher and its in-memory fake."""
 
 from collections.abc import Callable, Iterator
 from uuid import uuid4
@@ -7,11 +7,11 @@ import pytest
 from google.cloud.pubsub_v1.publisher.client import Client as PublisherClient
 from google.cloud.pubsub_v1.subscriber.client import Client as SubscriberClient
 
-from infra.local.endpoints import Endpoints
+from infra.endpoints import Endpoints
+from shared.contracts.interfaces import Outgoing, Publisher
+from shared.contracts.outcomes import Misconfigured
 from shared.gcp.pubsub import PubSubPublisher
-from shared.memory import MemoryPublisher
-from shared.outcomes import Misconfigured
-from shared.ports import Outgoing, Publisher
+from tests.support.memory import MemoryPublisher
 
 Read = Callable[[int], list[Outgoing]]
 
@@ -25,8 +25,8 @@ def pubsub(emulators: Endpoints, monkeypatch: pytest.MonkeyPatch) -> Endpoints:
 
 @pytest.fixture(params=["memory", "emulator"])
 def topic(request: pytest.FixtureRequest) -> Iterator[tuple[Publisher, str, Read]]:
-    """Give a publisher, a topic, and a way to read what the topic got."""
-    name = f"topic-{uuid4().hex}"
+    """Return a publisher, a topic, and a function that reads the topic's messages."""
+    name, prefix = f"topic-{uuid4().hex}", "eu-"
     if request.param == "memory":
         twin = MemoryPublisher()
         yield twin, name, lambda _: twin.published[name]
@@ -35,51 +35,53 @@ def topic(request: pytest.FixtureRequest) -> Iterator[tuple[Publisher, str, Read
     with SubscriberClient() as subscriber:
         path = subscriber.subscription_path(endpoints.project, name)
         client = PublisherClient()
-        client.create_topic(name=client.topic_path(endpoints.project, name), timeout=10)
-        subscriber.create_subscription(name=path, topic=client.topic_path(endpoints.project, name), timeout=10)
-        yield PubSubPublisher(endpoints.project), name, lambda count: _pull(subscriber, path, count)
+        # In a project with several meshes, names begin with the mesh's own prefix.
+        there = client.topic_path(endpoints.project, f"{prefix}{name}")
+        client.create_topic(name=there, timeout=10)
+        subscriber.create_subscription(name=path, topic=there, timeout=10)
+        yield PubSubPublisher(endpoints.project, prefix), name, lambda count: _pull(subscriber, path, count, name)
         client.stop()
 
 
-def _pull(subscriber: SubscriberClient, path: str, count: int) -> list[Outgoing]:
+def _pull(subscriber: SubscriberClient, path: str, count: int, topic: str) -> list[Outgoing]:
     found: dict[str, Outgoing] = {}
     while len(found) < count:
         for received in subscriber.pull(subscription=path, max_messages=1000, timeout=20).received_messages:
             message = received.message
-            found[message.message_id] = Outgoing(message.data, dict(message.attributes))
+            found[message.message_id] = Outgoing(topic, message.data, dict(message.attributes))
     return list(found.values())
 
 
 def test_every_message_is_there_when_publish_returns(topic: tuple[Publisher, str, Read]) -> None:
-    """The number returned is the number held, over several batches."""
+    """The returned number equals the number of messages on the topic, over several batches."""
     publisher, name, read = topic
-    messages = [Outgoing(b"%d" % number, {"number": str(number)}) for number in range(2500)]
-    assert publisher.publish(name, iter(messages)) == 2500
+    messages = [Outgoing(name, b"%d" % number, {"number": str(number)}) for number in range(2500)]
+    assert publisher.publish(*messages) == 2500
     got = sorted(read(2500), key=lambda message: int(message.body))
     assert got == messages
 
 
 def test_nothing_to_publish_is_fine(topic: tuple[Publisher, str, Read]) -> None:
-    """An empty range publishes nothing."""
-    publisher, name, _ = topic
-    assert publisher.publish(name, []) == 0
+    """Publishing an empty iterable succeeds and publishes nothing."""
+    publisher, _, _ = topic
+    assert publisher.publish() == 0
 
 
 def test_a_strangers_attribute_is_no_option_of_the_client(pubsub: Endpoints) -> None:
-    """An attribute named like an argument of the client's publish is renamed and carried, not obeyed."""
+    """An attribute named like a parameter of the client's publish is sent under another name, not as the parameter."""
     name = f"topic-{uuid4().hex}"
     client = PublisherClient()
     client.create_topic(name=client.topic_path(pubsub.project, name), timeout=10)
     with SubscriberClient() as subscriber:
         path = subscriber.subscription_path(pubsub.project, name)
         subscriber.create_subscription(name=path, topic=client.topic_path(pubsub.project, name), timeout=10)
-        PubSubPublisher(pubsub.project).publish(name, [Outgoing(b"x", {"timeout": "0", "feed": "domains"})])
-        [message] = _pull(subscriber, path, 1)
+        PubSubPublisher(pubsub.project).publish(Outgoing(name, b"x", {"timeout": "0", "feed": "domains"}))
+        [message] = _pull(subscriber, path, 1, name)
     assert message.attributes == {"_timeout": "0", "feed": "domains"}
     client.stop()
 
 
 def test_a_missing_topic_is_named(pubsub: Endpoints) -> None:
-    """A topic that does not exist is a configuration error, not something to retry for minutes."""
+    """A missing topic is a configuration error and is not retried for minutes."""
     with pytest.raises(Misconfigured, match="topic 'no-such-topic' does not exist"):
-        PubSubPublisher(pubsub.project).publish("no-such-topic", [Outgoing(b"x")])
+        PubSubPublisher(pubsub.project).publish(Outgoing("no-such-topic", b"x"))

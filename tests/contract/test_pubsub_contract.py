@@ -1,4 +1,4 @@
-"""One suite for the two Pub/Sub servers of a local mesh: what the mesh relies on, both do."""
+"""One suite for the two Pub/Sub servers of a local mesh, for all behaviour on which the mesh relies."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,13 +12,13 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransp
 from google.pubsub_v1.types import DeadLetterPolicy, PushConfig
 
 from tests.contract.pubsub_servers import PubSub, serving, start
-from tests.pubsub import receiver
-from tests.waiting import wait_until
+from tests.support.pubsub import receiver
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module", params=["embedded", "official"])
 def pubsub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PubSub]:
-    """Run a server for the whole suite; each test takes topics of its own."""
+    """Run a server for the whole suite; each test uses its own topics."""
     if request.param == "official":
         request.getfixturevalue("official_emulator")
     folder = tmp_path_factory.mktemp(request.param)
@@ -28,7 +28,7 @@ def pubsub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def test_a_message_arrives_as_it_was_sent(pubsub: PubSub) -> None:
-    """Body, attributes and key are the publisher's; id and time are the server's."""
+    """Body, attributes and key come from the publisher; id and time from the server."""
     topic = pubsub.topic()
     subscription = pubsub.subscribe(topic)
     before = datetime.now(UTC) - timedelta(seconds=1)
@@ -41,7 +41,7 @@ def test_a_message_arrives_as_it_was_sent(pubsub: PubSub) -> None:
 
 
 def test_every_subscription_gets_what_was_published_since_it_was_made(pubsub: PubSub) -> None:
-    """Each has a backlog of its own, which begins with its creation."""
+    """Each subscription has its own backlog, which begins when it is created."""
     topic = pubsub.topic()
     first = pubsub.subscribe(topic)
     pubsub.publish(topic, "early")
@@ -52,7 +52,7 @@ def test_every_subscription_gets_what_was_published_since_it_was_made(pubsub: Pu
 
 
 def test_a_batch_has_as_many_ids_as_messages(pubsub: PubSub) -> None:
-    """A full request of 1,000 is held as a whole; one of 1,001, or an empty message, is refused."""
+    """A request with 1,000 messages is stored as a whole; one with 1,001, or with an empty message, is refused."""
     topic = pubsub.topic()
     subscription = pubsub.subscribe(topic)
     ids = pubsub.publish(topic, *(str(number) for number in range(1000)))
@@ -65,7 +65,7 @@ def test_a_batch_has_as_many_ids_as_messages(pubsub: PubSub) -> None:
 
 
 def test_what_is_acknowledged_is_gone(pubsub: PubSub) -> None:
-    """Neither a lost deadline nor a second acknowledgement brings it back."""
+    """An acknowledged message is not redelivered after its deadline or after a second acknowledgement."""
     topic = pubsub.topic()
     subscription = pubsub.subscribe(topic)
     pubsub.publish(topic, "once")
@@ -78,7 +78,7 @@ def test_what_is_acknowledged_is_gone(pubsub: PubSub) -> None:
 
 
 def test_a_leased_message_is_nobody_elses_until_it_is_given_back(pubsub: PubSub) -> None:
-    """A deadline of 0 is a nack: the message can be had again at once."""
+    """A deadline of 0 is a nack: the message is available again at once."""
     topic = pubsub.topic()
     subscription = pubsub.subscribe(topic)
     pubsub.publish(topic, "again")
@@ -89,7 +89,7 @@ def test_a_leased_message_is_nobody_elses_until_it_is_given_back(pubsub: PubSub)
 
 
 def test_a_deadline_that_passes_is_a_nack(pubsub: PubSub) -> None:
-    """A message shortened to a second's lease comes again without anybody's doing."""
+    """A message whose lease is shortened to a second is redelivered when the lease ends."""
     topic = pubsub.topic()
     subscription = pubsub.subscribe(topic)
     pubsub.publish(topic, "slow")
@@ -99,7 +99,7 @@ def test_a_deadline_that_passes_is_a_nack(pubsub: PubSub) -> None:
 
 
 def test_a_stream_gets_everything_once(pubsub: PubSub) -> None:
-    """Google's high-level client works unchanged, several batches long."""
+    """Google's high-level client receives several batches of messages exactly once."""
     topic = pubsub.topic()
     subscription = pubsub.subscribe(topic)
     pubsub.publish(topic, *(str(number) for number in range(300)))
@@ -136,7 +136,7 @@ def test_a_push_carries_the_envelope(pubsub: PubSub) -> None:
 
 
 def test_a_refused_push_comes_again(pubsub: PubSub) -> None:
-    """Anything but an acknowledging status, no answer included, is a nack; others are not held up for good."""
+    """Any other status, or no response, is a nack; other messages are not delayed for good."""
     topic = pubsub.topic()
     refusals = iter([500, 429, 302])
     with receiver(lambda text: next(refusals, 204) if text == "hard" else 200) as endpoint:
@@ -147,7 +147,7 @@ def test_a_refused_push_comes_again(pubsub: PubSub) -> None:
 
 
 def test_an_endpoint_can_be_changed_and_taken_away(pubsub: PubSub) -> None:
-    """After ModifyPushConfig messages go to the new endpoint, and without one they wait to be pulled."""
+    """After ModifyPushConfig messages go to the new endpoint; without an endpoint they wait to be pulled."""
     topic = pubsub.topic()
     with receiver() as old, receiver() as new:
         subscription = pubsub.subscribe(topic, push_config=PushConfig(push_endpoint=old.url))
@@ -162,7 +162,7 @@ def test_an_endpoint_can_be_changed_and_taken_away(pubsub: PubSub) -> None:
 
 
 def test_spent_attempts_go_to_the_dead_letter_topic(pubsub: PubSub) -> None:
-    """After five refused pushes the message moves there, with the attributes that say where it came from."""
+    """After five refused pushes the message goes to the dead-letter topic, with attributes that name its origin."""
     dead, topic = pubsub.topic(), pubsub.topic()
     kept = pubsub.subscribe(dead)
     policy = DeadLetterPolicy(dead_letter_topic=dead, max_delivery_attempts=5)
@@ -185,13 +185,13 @@ def test_spent_attempts_go_to_the_dead_letter_topic(pubsub: PubSub) -> None:
 
 
 def dead_letters(pubsub: PubSub, kept: str, found: list[dict[str, str]]) -> bool:
-    """Note the attributes of what is kept, and say whether there is any."""
+    """Record the attributes of the available messages, and return whether there are any."""
     found += [dict(one.message.attributes) for one in pubsub.pull(kept)]
     return bool(found)
 
 
 def test_seeking_back_brings_acknowledged_messages_again(pubsub: PubSub) -> None:
-    """What the topic or the subscription keeps is replayed; seeking to now leaves nothing."""
+    """A seek replays what the topic or the subscription retains; a seek to now empties the backlog."""
     topic = pubsub.topic(message_retention_duration={"seconds": 600})
     subscription = pubsub.subscribe(topic, retain_acked_messages=True)
     start_of_time = datetime.now(UTC) - timedelta(minutes=5)
@@ -206,7 +206,7 @@ def test_seeking_back_brings_acknowledged_messages_again(pubsub: PubSub) -> None
 
 
 def test_messages_of_one_key_arrive_in_order(pubsub: PubSub) -> None:
-    """A later message of a key is never seen before an earlier one is acknowledged or with it."""
+    """With ordering, a later message of a key is not delivered before an earlier one."""
     topic = pubsub.topic()
     subscription = pubsub.subscribe(topic, enable_message_ordering=True)
     pubsub.publish(topic, *(str(number) for number in range(5)), ordering_key="minute")
@@ -214,7 +214,7 @@ def test_messages_of_one_key_arrive_in_order(pubsub: PubSub) -> None:
 
 
 def test_names_are_found_or_refused(pubsub: PubSub) -> None:
-    """A name is taken once; what does not exist is not found, by any call."""
+    """A name can be created once; every call on a missing resource answers NOT_FOUND."""
     topic = pubsub.topic()
     subscription = pubsub.subscribe(topic)
     with pytest.raises(AlreadyExists):
@@ -233,7 +233,7 @@ def test_names_are_found_or_refused(pubsub: PubSub) -> None:
 
 
 def test_defaults_are_filled_in_and_fields_updated(pubsub: PubSub) -> None:
-    """A subscription says what it really does; an update changes the masked fields and no other."""
+    """A subscription's fields describe its real behaviour; an update changes only the masked fields."""
     topic = pubsub.topic()
     subscription = pubsub.subscribe(topic)
     made = pubsub.subscriber.get_subscription(subscription=subscription)
@@ -248,7 +248,7 @@ def test_defaults_are_filled_in_and_fields_updated(pubsub: PubSub) -> None:
 
 
 def test_what_is_deleted_is_gone(pubsub: PubSub) -> None:
-    """A deleted topic takes no message, and its subscription says so but keeps its backlog."""
+    """A deleted topic takes no message; its subscription reports the deletion and keeps its backlog."""
     topic = pubsub.topic()
     subscription = pubsub.subscribe(topic)
     pubsub.publish(topic, "left behind")

@@ -1,4 +1,4 @@
-"""What only the embedded Pub/Sub does: where the official emulator differs from the real service, and faults."""
+"""Behaviour of the embedded Pub/Sub alone: where the official emulator differs from the real service, and faults."""
 
 import json
 import sqlite3
@@ -16,16 +16,16 @@ from google.pubsub_v1.types import DeadLetterPolicy, PubsubMessage, PushConfig, 
 
 from infra.local.pubsub_server.catalog import Resource
 from infra.local.pubsub_server.faults import Rule
-from infra.local.pubsub_server.push import Line
+from infra.local.pubsub_server.push import PushEndpoint
 from tests.contract.pubsub_servers import PubSub, serving, start
-from tests.pubsub import receiver
-from tests.pubsub_control import PubSubControl
-from tests.waiting import wait_until
+from tests.support.pubsub import receiver
+from tests.support.pubsub_control import PubSubControl
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PubSub]:
-    """Run a server for all tests; each takes topics of its own."""
+    """Run a server for all tests; each uses its own topics."""
     folder = tmp_path_factory.mktemp("embedded")
     part, ports = start("embedded", folder)
     with serving(part, folder, ports) as found:
@@ -34,7 +34,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PubSub]:
 
 @pytest.fixture
 def control(server: PubSub) -> Iterator[PubSubControl]:
-    """Script the server, and have it behave again afterwards."""
+    """Set the server's faults, and remove them after the test."""
     found = PubSubControl(server.control)
     yield found
     found.set_faults()
@@ -46,7 +46,7 @@ def short(name: str) -> str:
 
 
 def test_a_filter_keeps_out_what_does_not_match(server: PubSub) -> None:
-    """Messages that do not match are acknowledged for the subscription, and others get them."""
+    """Messages that do not match a filter are acknowledged for that subscription, and others get them."""
     topic = server.topic()
     domains = server.subscribe(topic, filter='attributes.feed = "domains"')
     every = server.subscribe(topic)
@@ -59,7 +59,7 @@ def test_a_filter_keeps_out_what_does_not_match(server: PubSub) -> None:
 
 
 def test_attempts_are_counted_with_a_dead_letter_policy_and_only_then(server: PubSub) -> None:
-    """Pull and push both tell the n-th delivery."""
+    """Pull and push deliver the attempt count with a dead-letter policy, and only then."""
     dead, topic = server.topic(), server.topic()
     pulled = server.subscribe(topic, dead_letter_policy=DeadLetterPolicy(dead_letter_topic=dead))
     plain = server.subscribe(topic)
@@ -79,7 +79,7 @@ def test_attempts_are_counted_with_a_dead_letter_policy_and_only_then(server: Pu
 
 
 def test_under_a_retry_policy_nothing_is_lost(server: PubSub) -> None:
-    """Sixteen messages, each refused twice, all arrive; the official emulator forgets some of them."""
+    """Sixteen messages, each refused twice, all arrive; the official emulator loses some of them."""
     topic = server.topic()
     names = [f"message {number}" for number in range(16)]
     seen: dict[str, int] = {}
@@ -96,7 +96,7 @@ def test_under_a_retry_policy_nothing_is_lost(server: PubSub) -> None:
 
 
 def test_a_refused_message_waits_as_its_policy_says(server: PubSub) -> None:
-    """The delay doubles from the minimum: what was given back is not there at once, and then it is."""
+    """The retry delay doubles from the minimum: a refused message becomes available only after the delay."""
     topic = server.topic()
     retry = RetryPolicy(minimum_backoff={"seconds": 1}, maximum_backoff={"seconds": 600})
     subscription = server.subscribe(topic, retry_policy=retry)
@@ -109,7 +109,7 @@ def test_a_refused_message_waits_as_its_policy_says(server: PubSub) -> None:
 
 
 def test_a_push_without_data_or_attributes_leaves_them_out(server: PubSub) -> None:
-    """As Cloud Pub/Sub does; the official emulator sends an empty text."""
+    """A push leaves out empty data and attributes, as Cloud Pub/Sub does; the official emulator sends an empty text."""
     topic = server.topic()
     with receiver() as endpoint:
         server.subscribe(topic, push_config=PushConfig(push_endpoint=endpoint.url))
@@ -122,7 +122,7 @@ def test_a_push_without_data_or_attributes_leaves_them_out(server: PubSub) -> No
 
 
 def test_pushes_go_out_side_by_side(server: PubSub) -> None:
-    """Eight requests are under way at once by default: all are waiting before the first is answered."""
+    """By default eight requests run at once: all of them wait before the first is answered."""
     topic = server.topic()
     waiting: list[str] = []
 
@@ -138,7 +138,7 @@ def test_pushes_go_out_side_by_side(server: PubSub) -> None:
 
 
 def test_a_backlog_is_pushed_although_its_topic_is_gone(server: PubSub) -> None:
-    """A subscription outlives its topic until its messages are acknowledged."""
+    """A subscription delivers its backlog after its topic was deleted."""
     topic = server.topic()
     gone = Event()
     with receiver(lambda _: 204 if gone.is_set() else 503) as endpoint:
@@ -152,7 +152,7 @@ def test_a_backlog_is_pushed_although_its_topic_is_gone(server: PubSub) -> None:
 
 
 def test_an_answer_after_the_deadline_is_none() -> None:
-    """The ack deadline is the timeout of the request; the same connection is not used again."""
+    """The ack deadline is the timeout of a push; its connection is not used again."""
     asked, may_answer = Event(), Event()
 
     def late(text: str) -> int:
@@ -162,30 +162,30 @@ def test_an_answer_after_the_deadline_is_none() -> None:
         return 204
 
     with receiver(late) as endpoint:
-        line = line_to(endpoint.url)
-        assert line.post(push_of("late")) == 0
+        line = endpoint_at(endpoint.url)
+        assert line.post(push_of("late")) is None
         assert asked.is_set()
         assert line.post(push_of("in time")) == 204
         may_answer.set()
 
 
 def test_an_endpoint_may_close_an_idle_connection() -> None:
-    """The next push opens another, and is not taken for refused; an endpoint that is gone refuses."""
+    """A push over a closed connection opens a new one without a nack; an endpoint that is gone is a nack."""
     with receiver() as endpoint:
-        line = line_to(endpoint.url)
+        line = endpoint_at(endpoint.url)
         assert line.post(push_of("first")) == 204
         idle = line.connections.connection_from_url(endpoint.url).pool
         assert idle
         idle.queue[-1].sock.shutdown(SHUT_RDWR)
         assert line.post(push_of("second")) == 204
         line.connections.clear()
-    assert line.post(push_of("third")) == 0
+    assert line.post(push_of("third")) is None
 
 
-def line_to(url: str) -> Line:
-    """Return the way to an endpoint whose answer may take a second."""
+def endpoint_at(url: str) -> PushEndpoint:
+    """Return an endpoint that takes up to a second to answer."""
     config = Subscription.pb(Subscription(push_config={"push_endpoint": url}, ack_deadline_seconds=1))
-    return Line(Resource(1, "projects/p/subscriptions/s", "s", "projects/p/topics/t", config, lambda _: True))
+    return PushEndpoint(Resource(1, config, lambda _: True))
 
 
 def push_of(text: str) -> bytes:
@@ -194,7 +194,7 @@ def push_of(text: str) -> bytes:
 
 
 def test_what_one_machine_does_not_have_is_said(server: PubSub) -> None:
-    """Snapshots and exactly-once delivery are refused as not implemented; limits are the real service's."""
+    """Snapshots and exactly-once delivery are refused as unimplemented; limits are the real service's."""
     topic = server.topic(message_retention_duration={"seconds": 31 * 86400})
     subscription = server.subscribe(topic, message_retention_duration={"seconds": 31 * 86400})
     with pytest.raises(MethodNotImplemented):
@@ -202,12 +202,12 @@ def test_what_one_machine_does_not_have_is_said(server: PubSub) -> None:
     with pytest.raises(MethodNotImplemented, match="enable_exactly_once_delivery"):
         server.subscribe(topic, enable_exactly_once_delivery=True)
     for wrong in ({"ack_deadline_seconds": 9}, {"message_retention_duration": {"seconds": 599}}):
-        with pytest.raises(InvalidArgument, match="must lie between"):
+        with pytest.raises(InvalidArgument, match="must be between"):
             server.subscribe(topic, **wrong)
 
 
 def test_a_killed_server_has_lost_nothing(tmp_path: Path) -> None:
-    """After kill -9 topics, subscriptions and backlog are there; what was acknowledged stays so."""
+    """After kill -9 topics, subscriptions and backlog are there, and acknowledged messages stay acknowledged."""
     part, ports = start("embedded", tmp_path)
     with serving(part, tmp_path, ports) as before:
         topic = before.topic()
@@ -224,7 +224,7 @@ def test_a_killed_server_has_lost_nothing(tmp_path: Path) -> None:
 
 
 def test_a_delivery_that_cannot_go_on_ends_the_server(tmp_path: Path) -> None:
-    """A thread that ended alone would leave its subscription without deliveries, and nobody would know."""
+    """An error in a delivery thread ends the server; otherwise its subscription would silently get nothing."""
     part, ports = start("embedded", tmp_path)
     with serving(part, tmp_path, ports) as server:
         server.subscribe(server.topic(), push_config=PushConfig(push_endpoint="http://127.0.0.1:1/"))
@@ -235,13 +235,13 @@ def test_a_delivery_that_cannot_go_on_ends_the_server(tmp_path: Path) -> None:
 
 
 def is_listened_to(port: int) -> bool:
-    """Say whether a server has a port of this machine."""
+    """Return whether a server listens on a port of this machine."""
     with socket() as caller:
         return caller.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_a_publish_whose_answer_is_dropped_counts(server: PubSub, control: PubSubControl) -> None:
-    """The caller sees a failure and tries again; the message is there twice, under two ids."""
+    """After a lost response the caller retries, and the message is stored twice under two ids."""
     topic = server.topic()
     subscription = server.subscribe(topic)
     control.set_faults(Rule(kind="drop_answer", name=short(topic), times=1))
@@ -252,7 +252,7 @@ def test_a_publish_whose_answer_is_dropped_counts(server: PubSub, control: PubSu
 
 
 def test_calls_are_refused_with_a_status_and_do_nothing(server: PubSub, control: PubSubControl) -> None:
-    """So many calls of a method fail as asked; the next succeeds."""
+    """A number of calls of a method fail as set; the next one succeeds."""
     topic = server.topic()
     subscription = server.subscribe(topic)
     control.set_faults(Rule(kind="refuse", method="Publish", times=2, code="DEADLINE_EXCEEDED"))
@@ -264,7 +264,7 @@ def test_calls_are_refused_with_a_status_and_do_nothing(server: PubSub, control:
 
 
 def test_a_duplicate_comes_again_although_it_was_acknowledged(server: PubSub, control: PubSubControl) -> None:
-    """The same message, by its id, is delivered twice."""
+    """A duplicated message is delivered twice under one id, although it was acknowledged."""
     topic = server.topic()
     with receiver() as endpoint:
         subscription = server.subscribe(topic, push_config=PushConfig(push_endpoint=endpoint.url))
@@ -276,7 +276,7 @@ def test_a_duplicate_comes_again_although_it_was_acknowledged(server: PubSub, co
 
 
 def test_a_frozen_subscription_delivers_nothing(server: PubSub, control: PubSubControl) -> None:
-    """Its backlog grows, and is there when it thaws."""
+    """A frozen subscription keeps its backlog and delivers it once the fault is removed."""
     topic = server.topic()
     subscription = server.subscribe(topic)
     control.set_faults(Rule(kind="freeze", name=short(subscription)))
@@ -288,7 +288,7 @@ def test_a_frozen_subscription_delivers_nothing(server: PubSub, control: PubSubC
 
 
 def test_a_reordered_subscription_delivers_its_newest_first(server: PubSub, control: PubSubControl) -> None:
-    """The order of arrival is the reverse of that of publishing."""
+    """A reordered subscription delivers its newest message first."""
     topic = server.topic()
     subscription = server.subscribe(topic)
     control.set_faults(Rule(kind="reorder", name=short(subscription)))
@@ -298,7 +298,7 @@ def test_a_reordered_subscription_delivers_its_newest_first(server: PubSub, cont
 
 
 def test_a_delayed_message_is_overtaken(server: PubSub, control: PubSubControl) -> None:
-    """It comes, but only after the others."""
+    """A delayed message arrives after the others."""
     topic = server.topic()
     subscription = server.subscribe(topic)
     control.set_faults(Rule(kind="delay", name=short(subscription), seconds=1.0, times=1))
@@ -308,6 +308,6 @@ def test_a_delayed_message_is_overtaken(server: PubSub, control: PubSubControl) 
 
 
 def test_a_wrong_fault_is_refused(server: PubSub) -> None:
-    """The control says what it does not understand, and goes on."""
+    """An invalid fault is refused with an error that names it, and the server keeps running."""
     answer = requests.put(f"{server.control}/control/faults", json=[{"kind": "earthquake"}], timeout=5)
     assert (answer.status_code, "kind" in answer.json()["error"]) == (400, True)

@@ -11,20 +11,20 @@ import pytest
 import simpy
 from google.pubsub_v1.types import PushConfig, RetryPolicy
 
-from tests.bench.push_model import Message, Pace, Retry, Running, Service, Subscription
+from benchmarks.push_model import Message, Pace, Retry, Running, Service, Subscription
 from tests.contract.pubsub_servers import PubSub, serving, start
-from tests.pubsub import receiver
-from tests.waiting import wait_until
+from tests.support.pubsub import receiver
+from tests.support.waiting import wait_until
 
 MESSAGES = 100
-# infra/local/parts.py gives the embedded server these.
-PACE = Pace(first_window=8, most_window=8, most_rest=1.0)
+# infra/local/process_specs.py gives the embedded server these.
+PACE = Pace(first_window=8, max_window=8, max_rest=1.0)
 RETRY = Retry(least=0.2, most=1.0)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How long a backlog took, and how many pushes were refused."""
+    """The time that a backlog took, and the number of refused pushes."""
 
     seconds: float
     refused: int
@@ -40,7 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PubSub]:
 
 
 def measured(server: PubSub, places: int, seconds: float) -> Outcome:
-    """Let the server push a backlog to an endpoint that does so many at once and answers 429 to the rest."""
+    """Push a backlog to an endpoint that handles a number of requests at once and answers 429 to the rest."""
     free, done, refused = Semaphore(places), set[str](), list[str]()
     never = Event()
 
@@ -82,7 +82,7 @@ def simulated(places: int, seconds: float) -> Outcome:
 
 
 def test_the_model_and_the_server_agree(server: PubSub) -> None:
-    """With room for every push, for half of them, and for a quarter; refusals bring rests and backoff into it."""
+    """Model and server agree with room for every push, for half, and for a quarter, with rests and backoff."""
     cases = [(8, 0.05), (4, 0.04), (2, 0.02)]
     with ThreadPoolExecutor(len(cases)) as pool:
         reals = list(pool.map(lambda case: measured(server, *case), cases))

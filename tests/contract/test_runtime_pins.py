@@ -1,17 +1,18 @@
-"""The pins of the image are enough for the services, for what they import at their first request too."""
+"""The pinned requirements of the image suffice for the services, including imports at the first request."""
 
 import ast
 import sys
 from collections.abc import Iterator
 from importlib.metadata import distributions, packages_distributions
 
-from tests.image import REPOSITORY, pinned
+from tests.support.image import pinned
+from tests.support.paths import REPOSITORY
 
 OURS = {"services", "shared", "infra"}
 
 
 def imported() -> Iterator[str]:
-    """Yield the full name of everything that services and shared import, anywhere in a file."""
+    """Yield the full name of every module that services and shared import, anywhere in a file."""
     for folder in ("services", "shared"):
         for file in (REPOSITORY / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(file.read_bytes())):
@@ -22,7 +23,7 @@ def imported() -> Iterator[str]:
 
 
 def owners() -> dict[str, set[str]]:
-    """Return the distributions of every module; many share the package `google`, so there each file has its own."""
+    """Return each module's distributions, for the package `google` by file because many distributions share it."""
     found = {name: {_plain(one) for one in several} for name, several in packages_distributions().items()}
     for distribution in distributions():
         for file in distribution.files or ():
@@ -43,7 +44,7 @@ def _owner(name: str, known: dict[str, set[str]]) -> set[str]:
 
 
 def test_everything_that_a_service_imports_is_pinned_for_the_image() -> None:
-    """What only a local mesh or a test has would end a service at some later request."""
+    """A module that only tests or a local mesh install would fail a service at a later request."""
     known, image = owners(), pinned("requirements.lock")
     names = {name for name in imported() if name.partition(".")[0] not in OURS | set(sys.stdlib_module_names)}
     assert any(name.startswith("google.cloud.bigquery") for name in names)

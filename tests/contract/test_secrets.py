@@ -1,4 +1,4 @@
-"""The key from Secret Manager: Google's real client against a double of its service."""
+"""The key from Secret Manager: Google's real client against a fake of its service."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -12,18 +12,18 @@ from google.cloud.secretmanager_v1 import SecretManagerServiceClient
 from google.cloud.secretmanager_v1.services.secret_manager_service.transports import SecretManagerServiceGrpcTransport
 from google.cloud.secretmanager_v1.types import AccessSecretVersionRequest, AccessSecretVersionResponse
 
+from shared.contracts.outcomes import Misconfigured, Retryable
 from shared.gcp.secrets import SecretManagerKey
-from shared.outcomes import Misconfigured, Retryable
 from shared.virustotal.client import VirusTotal
 from shared.virustotal.errors import KeyRefused
-from tests.simulator import Running
+from tests.support.simulator import Running
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[AccessSecretVersionRequest, AccessSecretVersionResponse]"
 RESOURCE = "projects/p/secrets/vt-key/versions/latest"
 
 
 class SecretService(grpc.GenericRpcHandler):
-    """Secret Manager, as far as one secret goes; a status in place of a payload makes the call fail with it."""
+    """Secret Manager with one secret; a status in place of a payload makes the call fail with it."""
 
     def __init__(self) -> None:
         self.payload: bytes | grpc.StatusCode = b"first-key\n"
@@ -48,13 +48,13 @@ class SecretService(grpc.GenericRpcHandler):
 
 @pytest.fixture
 def service() -> SecretService:
-    """Return a double of the service."""
+    """Return a fake service."""
     return SecretService()
 
 
 @pytest.fixture
 def client(service: SecretService) -> Iterator[Callable[[], SecretManagerServiceClient]]:
-    """Serve the double over gRPC and give Google's client for it."""
+    """Serve the fake over gRPC and return Google's client of it."""
     server = grpc.server(ThreadPoolExecutor(max_workers=2), handlers=[service])
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
@@ -67,7 +67,7 @@ def client(service: SecretService) -> Iterator[Callable[[], SecretManagerService
 def test_the_key_is_read_once_and_stripped(
     service: SecretService, client: Callable[[], SecretManagerServiceClient]
 ) -> None:
-    """The first use reads the secret; later ones do not."""
+    """The first use reads the secret and strips white space; later uses do not read it."""
     key = SecretManagerKey(RESOURCE, client)
     assert service.calls == 0
     assert key.read().get_secret_value() == "first-key"
@@ -78,7 +78,7 @@ def test_the_key_is_read_once_and_stripped(
 def test_trouble_is_tried_again_for_a_while(
     service: SecretService, client: Callable[[], SecretManagerServiceClient]
 ) -> None:
-    """No longer than the push that waits for the key can wait; Google's client alone would go on for a minute."""
+    """Reading the secret is limited to the time of a push; Google's client alone would retry for a minute."""
     service.payload = grpc.StatusCode.UNAVAILABLE
     began = time.monotonic()
     with pytest.raises(Retryable, match="could not be read"):
@@ -90,7 +90,7 @@ def test_trouble_is_tried_again_for_a_while(
 def test_a_rotated_key_is_found_after_a_refusal(
     service: SecretService, client: Callable[[], SecretManagerServiceClient]
 ) -> None:
-    """A refused key is read anew; when the secret still holds the same one, there is no other."""
+    """A refused key makes the secret be read again; if its value is unchanged, there is no other key."""
     key = SecretManagerKey(RESOURCE, client)
     old = key.read()
     assert not key.refused(old)
@@ -103,9 +103,9 @@ def test_a_rotated_key_is_found_after_a_refusal(
 def test_a_key_is_rotated_while_packages_come(
     service: SecretService, client: Callable[[], SecretManagerServiceClient], vt: Running
 ) -> None:
-    """As docs/operations.md has it: a newer version in Secret Manager, then the old key ends at the source.
+    """Rotation as in docs/operations.md works without a restart: add a secret version, then revoke the old key.
 
-    The first answer of 401 brings the newer version in, within the same call; once only, and without a restart.
+    The first 401 makes the client read the newer version within the same call, and only once.
     """
     vt.control.accept_keys("first-key", "second-key")
     source = VirusTotal(api_url=f"{vt.url}/api/v3", key=SecretManagerKey(RESOURCE, client))
@@ -135,6 +135,13 @@ def fetched(source: VirusTotal) -> bytes:
         (grpc.StatusCode.PERMISSION_DENIED, Misconfigured, "grant roles/secretmanager.secretAccessor"),
         (grpc.StatusCode.INTERNAL, Retryable, "could not be read"),
         (b" \n", Misconfigured, "is empty"),
+        (
+            b"first\xe2\x80\x8bkey",
+            Misconfigured,
+            r"latest: character 6 of 9 is U\+200B ZERO WIDTH SPACE",
+        ),
+        (b"first\nkey", Misconfigured, r"character 6 of 9 is U\+000A LINE FEED.* add it as a new version"),
+        (b"first-key\xff", Misconfigured, r"character 10 of 10 is U\+FFFD REPLACEMENT CHARACTER"),
     ],
 )
 def test_what_is_wrong_with_a_secret_is_said(
@@ -144,7 +151,11 @@ def test_what_is_wrong_with_a_secret_is_said(
     error: type[Exception],
     text: str,
 ) -> None:
-    """Missing, forbidden, broken and empty secrets are told apart."""
+    """Missing, forbidden, broken, empty and mistyped secrets have different errors, which never show the value."""
     service.payload = payload
-    with pytest.raises(error, match=text):
-        SecretManagerKey(RESOURCE, client).read()
+    key = SecretManagerKey(RESOURCE, client)
+    with pytest.raises(error, match=text) as caught:
+        key.read()
+    assert "first" not in str(caught.value)
+    service.payload = b"good-key"
+    assert key.read().get_secret_value() == "good-key"

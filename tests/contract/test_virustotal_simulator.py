@@ -1,4 +1,4 @@
-"""The VirusTotal simulator as a process of its own, over real HTTP."""
+"""The VirusTotal simulator as a separate process, over real HTTP."""
 
 import bz2
 import signal
@@ -12,25 +12,27 @@ import pytest
 import requests
 
 from infra.local.virustotal.feeds import FEEDS, package_name
-from tests.simulator import KEY, MINUTE, TIMEOUT, Running, end, start
+from tests.support.simulator import KEY, MINUTE, TIMEOUT, Running, end, start
 
 
 @pytest.mark.parametrize("feed", FEEDS)
 def test_a_package_holds_what_the_truth_says(vt: Running, feed: str) -> None:
-    """What is downloaded is what the control endpoint announces."""
+    """A downloaded package has the lines that the control endpoint announces."""
     lines = bz2.decompress(vt.body(feed))
     assert lines == vt.control.truth(feed, MINUTE)
     assert lines.count(b"\n") == 6
 
 
-def test_a_key_that_follows_the_redirect_is_refused_and_seen(vt: Running) -> None:
-    """The download port says 400 to a client that sends its key along."""
+def test_a_key_that_follows_the_redirect_is_seen_and_refused_on_request(vt: Running) -> None:
+    """The download port counts keys that it receives, and answers 400 to them when a test asks for it."""
+    assert requests.get(vt.location(), headers=KEY, timeout=TIMEOUT).status_code == 200
+    vt.control.set_modes(refuse_keys=True)
     assert requests.get(vt.location(), headers=KEY, timeout=TIMEOUT).status_code == 400
-    assert vt.control.stats().keys_at_download_port == 1
+    assert vt.control.stats().keys_at_download_port == 2
 
 
 def test_statistics_count_requests_and_downloads(vt: Running) -> None:
-    """Each status of each minute is counted on both ports, and the last headers are kept."""
+    """Each status of each minute is counted on both ports, and the last request headers are kept."""
     vt.control.set_faults({"kind": "unavailable", "times": 1})
     requests.get(vt.package(), headers={**KEY, "User-Agent": "contract"}, timeout=TIMEOUT)
     vt.body()
@@ -42,7 +44,7 @@ def test_statistics_count_requests_and_downloads(vt: Running) -> None:
 
 
 def test_the_clock_can_be_moved_and_stopped(vt: Running) -> None:
-    """A minute that is not out yet comes out when the clock says so."""
+    """A minute that is not yet published is published at its time on the simulator's clock."""
     young = package_name(datetime.now(UTC) - timedelta(minutes=30))
     assert requests.get(vt.package(minute=young), headers=KEY, timeout=TIMEOUT).status_code == 400
     vt.control.move_clock(3600)
@@ -54,13 +56,13 @@ def test_the_clock_can_be_moved_and_stopped(vt: Running) -> None:
 
 
 def test_keys_can_be_rotated(vt: Running) -> None:
-    """The old key is wrong as soon as another is accepted."""
+    """The old key is refused as soon as another is accepted."""
     vt.control.accept_keys("another")
     assert requests.get(vt.package(), headers=KEY, timeout=TIMEOUT).status_code == 401
 
 
 def test_a_direct_answer_can_be_switched_on(vt: Running) -> None:
-    """Then the API answers 200 with the body itself."""
+    """With direct answers switched on, the API answers 200 with the body."""
     vt.control.set_modes(direct=True)
     answer = requests.get(vt.package(), headers=KEY, allow_redirects=False, timeout=TIMEOUT)
     assert answer.status_code == 200
@@ -68,7 +70,7 @@ def test_a_direct_answer_can_be_switched_on(vt: Running) -> None:
 
 
 def test_given_bytes_reach_the_client_as_they_are(vt: Running) -> None:
-    """Any bytes can be served for a minute."""
+    """A minute can be set to any bytes, and the client receives them unchanged."""
     vt.control.give_package("domains", MINUTE, b"\x00\xffany bytes")
     assert vt.body() == b"\x00\xffany bytes"
     vt.control.take_package("domains", MINUTE)
@@ -76,14 +78,14 @@ def test_given_bytes_reach_the_client_as_they_are(vt: Running) -> None:
 
 
 def test_a_refused_script_raises(vt: Running) -> None:
-    """A misspelt fault fails in the test that sends it, and changes nothing."""
+    """An invalid fault fails in the test that sends it, and changes nothing."""
     with pytest.raises(ValueError, match="no_such_fault"):
         vt.control.set_faults({"kind": "no_such_fault"})
     assert vt.control.faults() == []
 
 
 def test_a_reset_ends_in_a_connection_error(vt: Running) -> None:
-    """The client sees a reset, not an orderly end, in mid-body; then it heals."""
+    """The client sees a reset in the middle of the body, and the next request succeeds."""
     vt.control.set_faults({"kind": "reset", "times": 1})
     location = vt.location()
     received, error = received_until_error(location)
@@ -93,7 +95,7 @@ def test_a_reset_ends_in_a_connection_error(vt: Running) -> None:
 
 
 def received_until_error(location: str) -> tuple[bytes, OSError | None]:
-    """Read a raw answer to its end, and return it with the error that ended it."""
+    """Read a raw response to its end, and return it with the error that ended it."""
     host, _, path = location.removeprefix("http://").partition("/")
     address, _, port = host.partition(":")
     received = b""
@@ -108,7 +110,7 @@ def received_until_error(location: str) -> tuple[bytes, OSError | None]:
 
 
 def test_a_short_body_ends_before_its_length(vt: Running) -> None:
-    """Content-Length promises more than comes, and the connection ends in order."""
+    """The body is shorter than the Content-Length, and the connection is closed in order."""
     vt.control.set_faults({"kind": "short", "at": 0.25})
     received, error = received_until_error(vt.location())
     head, _, body = received.partition(b"\r\n\r\n")
@@ -118,7 +120,7 @@ def test_a_short_body_ends_before_its_length(vt: Running) -> None:
 
 
 def test_a_cut_body_keeps_its_length(vt: Running) -> None:
-    """HTTP sees nothing wrong with a package that was cut before it was served."""
+    """A package that was cut before it was served is a valid HTTP response."""
     vt.control.set_faults({"kind": "cut"})
     answer = requests.get(vt.location(), timeout=TIMEOUT)
     assert int(answer.headers["Content-Length"]) == len(answer.content)
@@ -128,7 +130,7 @@ def test_a_cut_body_keeps_its_length(vt: Running) -> None:
 
 
 def test_a_slow_body_takes_its_time(vt: Running) -> None:
-    """The body drips, and is whole in the end."""
+    """A slow body arrives in small parts and is complete."""
     vt.control.set_faults({"kind": "slow", "seconds": 0.4})
     begun = time.monotonic()
     assert bz2.decompress(vt.body()) == vt.control.truth("domains", MINUTE)
@@ -145,7 +147,7 @@ def test_a_connection_serves_several_requests(vt: Running) -> None:
 
 
 def test_parallel_downloads_get_what_is_theirs(vt: Running) -> None:
-    """Threads do not mix up minutes."""
+    """Parallel downloads get the package of their own minute."""
     first = datetime.now(UTC) - timedelta(hours=3)
     minutes = [package_name(first + timedelta(minutes=number)) for number in range(8)]
     with ThreadPoolExecutor(4) as pool:
@@ -154,7 +156,7 @@ def test_parallel_downloads_get_what_is_theirs(vt: Running) -> None:
 
 
 def test_two_processes_with_one_seed_serve_the_same_bytes(vt: Running) -> None:
-    """Nothing but flags and minute decides the bytes."""
+    """Flags and minute alone determine the bytes."""
     other = start("--no-ranges")
     try:
         assert other.body("urls") == vt.body("urls")
@@ -165,7 +167,7 @@ def test_two_processes_with_one_seed_serve_the_same_bytes(vt: Running) -> None:
 
 
 def test_sigterm_ends_it_at_once_and_stdout_stays_empty() -> None:
-    """It ends with 0 even while a body drips, and has printed nothing."""
+    """The process exits with 0 even while a body is being sent, and prints nothing."""
     running = start()
     running.control.set_faults({"kind": "slow", "seconds": 60})
     with requests.get(running.location(), stream=True, timeout=TIMEOUT):

@@ -1,1 +1,1 @@
-"""Fuzzing: everything that comes from outside, bent and broken, and an outcome for each that somebody can act on."""
+"""Fuzzing: malformed input from outside, with a defined outcome for each."""

@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz`: 100,000 inputs for every target, each in a process of its own so that its memory shows."""
+"""`python -m tests.fuzz`: 100,000 inputs for each target, each in its own process to measure its memory."""
 
 import argparse
 import json
@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from multiprocessing import get_context
 from pathlib import Path
 
-from tests.bench.section import write_section
+from benchmarks.section import write_section
 from tests.fuzz.page import page
 from tests.fuzz.target import Fuzzed
 from tests.fuzz.targets import TARGETS, fuzz_target
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Fuzz what the command line names; exit 1 when something had no outcome."""
+    """Fuzz the targets on the command line; exit 1 when an input has no outcome."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--inputs", type=int, default=100_000, help="for each target (default: 100,000)")
     parser.add_argument("--seed", type=int, default=1, help="other inputs by another seed (default: 1)")
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 failed = True
                 _say("\n".join([f"{name}: {type(error).__name__}: {error}", *getattr(error, "__notes__", ())]))
                 continue
-            _say(_told(found[-1]))
+            _say(_described(found[-1]))
     if options.report:
         options.report.write_text(json.dumps([vars(one) for one in found], indent=2) + "\n", encoding="utf-8")
     if options.page and not failed:
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if failed else 0
 
 
-def _told(found: Fuzzed) -> str:
+def _described(found: Fuzzed) -> str:
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in found.outcomes.most_common())
     return (
         f"{found.target}: {found.inputs} inputs in {found.seconds:.0f} s, {found.gained_mib:.0f} MiB more; {outcomes}"

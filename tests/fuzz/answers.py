@@ -1,25 +1,36 @@
-"""Answers of VirusTotal and SecOps: each means something, and none of them gets the key or an unforeseen error out."""
+"""Responses of VirusTotal and SecOps.
+
+Each has a meaning, and none leads to the key's disclosure or to an unexpected error.
+"""
 
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from shared.json_bytes import read_json
-from shared.outcomes import MeshError
-from shared.secops import errors as secops
-from shared.streams import find_stream
+from services.secops_forwarder.importer import errors as secops
+from shared.contracts.outcomes import MeshError, TransientError
+from shared.runtime.json_bytes import read_json
+from shared.streams.definition import find_stream
 from shared.virustotal import errors as virustotal
-from shared.virustotal.client import FixedKey, VirusTotal, _Request
-from shared.virustotal.pages import Pages, Question
-from tests.fuzz.bent import ODD, bent_json
+from shared.virustotal.alert_reader import AlertReader
+from shared.virustotal.api_answer import ApiAnswer
+from shared.virustotal.client import NO_HEADERS, FixedKey, VirusTotal, _Request
+from shared.virustotal.issue_reader import IssueReader, IssueSearch
+from shared.virustotal.list_reader import ListQuery, ListReader
+from tests.fuzz.malformed import ODD, malformed_json
 from tests.fuzz.target import Target
 
 KEY = "the-key"
 _STREAM = find_stream("ioc_stream")
+_ALERTS = find_stream("dtm_alerts")
+_ISSUES = find_stream("asm_issues")
 API = "https://api.example"
 _STATUSES = st.one_of(
     st.sampled_from((200, 206, 301, 302, 400, 401, 403, 404, 408, 429, 500, 503)), st.integers(100, 599)
@@ -34,7 +45,7 @@ _HEADERS = st.one_of(
 
 
 def answer(status: int, headers: dict[str, str | None], body: bytes) -> requests.Response:
-    """Return an answer as requests gives it."""
+    """Return a response as requests gives it."""
     response = requests.Response()
     response.status_code = status
     response.headers.update({name: value for name, value in headers.items() if value is not None})
@@ -48,10 +59,15 @@ def _wait(trouble: Exception) -> None:
 
 
 def check_virustotal(given: tuple[int, str | None, bytes]) -> str:
-    """A status has one meaning, whatever comes with it."""
+    """A status and code have one meaning from the API; an error of a redirect's host is one of the source."""
     status, wait, body = given
     try:
-        virustotal.raise_for_answer(answer(status, {"Retry-After": wait}, body), "package")
+        virustotal.raise_for_redirected_answer(answer(status, {"Retry-After": wait}, body), "package")
+    except TransientError as error:
+        _wait(error)
+        assert status >= 400
+    try:
+        virustotal.raise_for_api_answer(answer(status, {"Retry-After": wait}, body), "package")
     except MeshError as error:
         _wait(error)
         return type(error).__name__
@@ -72,18 +88,21 @@ def check_secops(given: tuple[int, str | None, bytes]) -> str:
 
 
 class _Reads:
-    def __init__(self, body: bytes) -> None:
-        self._body = body
+    def __init__(self, body: bytes, link: str | None = None) -> None:
+        self._answer = ApiAnswer(body, link=link)
 
-    def read(self, path: str, what: str) -> bytes:
-        return self._body
+    def answer(self, path: str, what: str, headers: Mapping[str, str] = NO_HEADERS) -> ApiAnswer:
+        assert set(headers) <= {"PROJECT-ID"}
+        # Nothing of a response may lead to another host.
+        assert urlsplit(f"{API}{path}").netloc == urlsplit(API).netloc
+        return self._answer
 
 
 def check_list(body: bytes) -> str:
-    """A page of a list has objects and perhaps a cursor, or is the source's trouble."""
-    question = Question("/ioc_stream", "date:2026-11-21+", "date+", 40, fields=_STREAM.fields)
+    """A page of a list has objects and perhaps a cursor, or is an error of the source."""
+    question = ListQuery("/ioc_stream", "date:2026-11-21+", "date+", 40, fields=_STREAM.fields)
     try:
-        page = Pages(_Reads(body)).page(question)
+        page = ListReader(_Reads(body)).page(question)
     except MeshError as error:
         return type(error).__name__
     for item in page.items:
@@ -91,12 +110,44 @@ def check_list(body: bytes) -> str:
         assert isinstance(whole, dict)
         assert _STREAM.key_of(item.known) == _STREAM.key_of(whole)
         assert _STREAM.date_of(item.known) == _STREAM.date_of(whole)
-    assert page.cursor is None or page.cursor
+    assert replace(question, cursor=page.cursor).target()
     return "last page" if page.cursor is None else "page"
 
 
+def check_alerts(given: tuple[bytes, str]) -> str:
+    """A page of alerts has objects and perhaps a link, whose query alone is requested next."""
+    body, link = given
+    reader = AlertReader(_Reads(body, link))
+    question = ListQuery(_ALERTS.path, "", _ALERTS.order, 25, fields=_ALERTS.fields)
+    try:
+        page = reader.page(question)
+        if page.cursor is None:
+            return "last page"
+        reader.page(replace(question, cursor=page.cursor))
+    except MeshError as error:
+        return type(error).__name__
+    return "page"
+
+
+def check_issues(body: bytes) -> str:
+    """A page of issues has objects, each of its project, and perhaps a token, which is requested next."""
+    reader = IssueReader(_Reads(body))
+    search = IssueSearch("10101", "last_seen_after:2026-11-21T11:59:59.999Z", 1000)
+    try:
+        page = reader.search(search)
+        reader.search(replace(search, token=page.token))
+    except MeshError as error:
+        return type(error).__name__
+    for item in page.items:
+        # An item may be nested too deeply to be read.
+        assert not item.known or {**item.known} == read_json(item.text)
+        assert _ISSUES.key_of(item.known) is None or "id" in item.known
+        assert item.text.startswith(b'{"project_id":"10101"')
+    return "last page" if page.token is None else "page"
+
+
 class _Redirects(requests.adapters.BaseAdapter):
-    """Answers everything with a redirect, and remembers who was given the key."""
+    """Answers every request with a redirect, and records who received the key."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -132,7 +183,7 @@ _SESSION.mount("http://", _ADAPTER)
 
 
 def check_redirect(location: str) -> str:
-    """Wherever a redirect leads, the key stays with the API, and nothing but the source's trouble comes of it."""
+    """Wherever a redirect leads, only the API receives the key, and the only errors are those of the source."""
     _ADAPTER.location, _ADAPTER.given = location, []
     try:
         _SOURCE._with_key(_Request(_SESSION, f"{API}/feeds/domains/202611211000", "package", {}))
@@ -154,10 +205,30 @@ _LOCATIONS = st.one_of(
     st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=255), max_size=40),
     st.text(alphabet="htps:/@[]?#.%\\-a1", max_size=25),
 )
+_ALERT_PAGE = {"alerts": [{"id": "a", "updated_at": "2025-08-07T10:01:57.581Z", "title": "t"}]}
+_ISSUE_PAGE = {
+    "success": True,
+    "message": "m",
+    "result": {
+        "timed_out": False,
+        "more": True,
+        "total_hits": 2,
+        "hits": [{"id": "a", "last_seen": "2025-08-07T10:01:57.581Z", "summary": {"status": None}}],
+        "next_page_token": "t",
+    },
+}
+_LINKS = st.one_of(
+    _LOCATIONS,
+    st.builds('<{}>; rel="next"'.format, _LOCATIONS),
+    st.builds('<https://api.example/?page={}>; rel="next"'.format, st.text("a1%&=/@#?: >;,<", max_size=12)),
+    st.text(alphabet='<>;,="relnxtpag?:/1 ', max_size=40),
+)
 
 TARGETS = (
-    Target("VirusTotal answers", st.tuples(_STATUSES, _HEADERS, bent_json(_ERROR)), check_virustotal),
-    Target("VirusTotal lists", bent_json(_LIST), check_list),
+    Target("VirusTotal answers", st.tuples(_STATUSES, _HEADERS, malformed_json(_ERROR)), check_virustotal),
+    Target("VirusTotal lists", malformed_json(_LIST), check_list),
+    Target("VirusTotal alerts", st.tuples(malformed_json(_ALERT_PAGE), _LINKS), check_alerts),
+    Target("VirusTotal issues", malformed_json(_ISSUE_PAGE), check_issues),
     Target("VirusTotal redirects", _LOCATIONS, check_redirect),
-    Target("SecOps answers", st.tuples(_STATUSES, _HEADERS, bent_json(_ERROR)), check_secops),
+    Target("SecOps answers", st.tuples(_STATUSES, _HEADERS, malformed_json(_ERROR)), check_secops),
 )

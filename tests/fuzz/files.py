@@ -1,4 +1,4 @@
-"""Settings and the files of this project: read, or refused in words with a place; nothing else."""
+"""Settings and the project's files are read, or refused with a message that names the place."""
 
 import json
 import os
@@ -14,12 +14,12 @@ from services.downloader.settings import DownloaderSettings
 from services.loader.settings import LoaderSettings
 from services.merger.settings import MergerSettings
 from services.planner.settings import PlannerSettings
+from services.secops_forwarder.settings import SecOpsSettings
+from shared.contracts.outcomes import Misconfigured
 from shared.feeds.definition import read_feed
-from shared.outcomes import Misconfigured
-from shared.secops.settings import SecOpsSettings
-from shared.settings import read_settings
-from shared.streams import read_streams
-from tests.fuzz.bent import ODD, Json, bent_values
+from shared.runtime.settings import read_settings
+from shared.streams.definition import read_streams
+from tests.fuzz.malformed import ODD, Json, malformed_values
 from tests.fuzz.target import Target
 
 _KINDS = (PlannerSettings, DownloaderSettings, LoaderSettings, MergerSettings, SecOpsSettings)
@@ -30,19 +30,23 @@ _RIGHT = {
     "FEEDS": "domains,files",
     "BQ_DATASET": "d",
     "PLAN_BACK": "5",
-    "VT_API_URL": "https://a.example",
+    "VT_API_URL": "https://a.example/api/v3",
     "LOG_FORMAT": "text",
     "DOWNLOAD_DEADLINE_SECONDS": "60",
+    "MEMORY_LIMIT": "512Mi",
     "LOAD_DEADLINE_SECONDS": "60",
     "MERGE_DEADLINE_SECONDS": "60",
     "MERGE_MAX_BYTES_BILLED": "99999999",
+    "FOLD_MIN_ROWS": "1",
+    "FOLD_KEEP_HOURS": "0",
     "STREAMS": "ioc_stream",
     "VT_FILTERS": "",
     "VT_ORDER": "date+",
     "VT_DATE_FILTER": "-1d",
     "VT_LIMIT": "40",
-    "CHRONICLE_CUSTOMER_ID": "0-0",
+    "CHRONICLE_CUSTOMER_ID": "00000000-0000-4000-8000-000000000000",
     "CHRONICLE_REGION": "us",
+    "CHRONICLE_LOG_TYPE": "GCP_THREATINTEL",
     "SECOPS_MAX_REQUEST_BYTES": "400000",
     "SECOPS_MAX_REQUEST_LOGS": "10",
     "SECOPS_CLEAN": "true",
@@ -56,7 +60,7 @@ _VALUES = st.one_of(
 
 
 def check_settings(given: tuple[int, dict[str, str]]) -> str:
-    """A service starts with what it was given, or says which variable is wrong; the key is in neither text."""
+    """A service starts with its settings, or names the wrong variable; neither text contains the key."""
     kind, changes = given
     with _environment({**_RIGHT, **changes}):
         try:
@@ -89,7 +93,7 @@ def _texts(text: str) -> st.SearchStrategy[str]:
         return changed
 
     value: Json = yaml.safe_load(text)
-    bent = bent_values(value).map(lambda bent_value: yaml.dump(_storable(bent_value), Dumper=_DUMPER))
+    bent = malformed_values(value).map(lambda bent_value: yaml.dump(_storable(bent_value), Dumper=_DUMPER))
     return st.one_of(bent, st.lists(edit, min_size=1, max_size=3).map(edited), st.text(max_size=50))
 
 
@@ -103,7 +107,7 @@ _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def check_topology(text: str) -> str:
-    """A topology fits together, or the file and the place are named."""
+    """A topology is valid, or the error names the file and the place."""
     try:
         parse_topology(text, "topology.yaml")
     except Misconfigured as error:
@@ -113,7 +117,7 @@ def check_topology(text: str) -> str:
 
 
 def check_feed(text: str) -> str:
-    """A feed is read, or the file and the place are named."""
+    """A feed is read, or the error names the file and the place."""
     try:
         read_feed(text, "feed.yaml")
     except Misconfigured as error:
@@ -123,7 +127,7 @@ def check_feed(text: str) -> str:
 
 
 def check_streams(text: str) -> str:
-    """Streams are read, or the file and the place are named."""
+    """Streams are read, or the error names the file and the place."""
     try:
         read_streams(text, "streams.yaml")
     except Misconfigured as error:
@@ -159,7 +163,7 @@ headline:
   - {name: seen, type: TIMESTAMP, path: attributes.seen, description: d}
   - {name: tags, type: ARRAY<STRING>, path: attributes.tags, description: d}
 """
-_STREAMS = (resources.files("shared") / "streams.yaml").read_text(encoding="utf-8")
+_STREAMS = (resources.files("shared.streams") / "streams.yaml").read_text(encoding="utf-8")
 
 TARGETS = (
     Target("settings", _SETTINGS, check_settings),

@@ -1,4 +1,4 @@
-"""The figures of a fuzzing for docs/reliability.md, in Markdown."""
+"""The figures of a fuzzing run for docs/reliability.md, in Markdown."""
 
 from collections.abc import Iterable, Iterator
 
@@ -6,7 +6,7 @@ from tests.fuzz.target import Fuzzed
 
 
 def page(found: Iterable[Fuzzed]) -> Iterator[str]:
-    """Yield a table: for each target its inputs, their outcomes, the time, and the memory that they cost."""
+    """Yield a table with each target's inputs, outcomes, time and memory."""
     yield "| target | inputs | what became of them | s | MiB more after the first 1,000 |"
     yield "|---|---|---|---|---|"
     for one in sorted(found, key=lambda one: one.target.lower()):

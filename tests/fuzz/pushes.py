@@ -1,4 +1,4 @@
-"""Pushes and their messages: never an ack of something not done."""
+"""Pushes and their messages: nothing is acked that was not done."""
 
 import base64
 import json
@@ -8,41 +8,42 @@ from datetime import datetime, timedelta
 
 from flask import Request
 from hypothesis import strategies as st
-from pydantic import TypeAdapter
 from werkzeug.test import EnvironBuilder
 
-from services.downloader.bzip2 import decompress
+from services.downloader.bzip2.libbz2 import decompress
 from services.downloader.download import Downloader
+from services.downloader.spool import Spools
 from services.loader.attempts import Attempts
 from services.loader.dead import DeadLetters
 from services.loader.load import Loader
-from shared.envelope import Delivery, read_message
-from shared.feeds.definition import find_feed
-from shared.memory import MemoryBucket, MemoryLedger, MemoryPublisher
-from shared.messages import (
+from services.loader.rate_limit import RateLimit
+from shared.contracts.messages import (
     FEED_MINUTES,
     IOC_PAGES,
     MINUTES_LANDED,
     IocPageLanded,
     MinuteLanded,
     dead_letter_topic,
+    ioc_page_landed,
     landing_event,
     minute_requested,
 )
-from shared.minutes import manifest_name
-from shared.outcomes import Poison
-from shared.push import answer_push
-from tests.doubles import NOON, Body, Clock, feed_lines, package_of
-from tests.fuzz.bent import bent_json
+from shared.contracts.minutes import manifest_name
+from shared.contracts.outcomes import Poison
+from shared.contracts.push_envelope import Delivery, read_message
+from shared.feeds.definition import find_feed
+from shared.runtime.push import answer_push
+from tests.fuzz.malformed import malformed_json
 from tests.fuzz.target import Target
-from tests.landed import domain, land
-from tests.staging import MemoryStaging
-from tests.streams import World
+from tests.support.doubles import NOON, Body, Clock, Lists, feed_lines, package_of
+from tests.support.landed import domain, land
+from tests.support.memory import MemoryBucket, MemoryLedger, MemoryPublisher
+from tests.support.staging import MemoryStaging
+from tests.support.streams import ForwarderHarness
 
 MINUTE = NOON - timedelta(hours=2)
 DOMAINS = find_feed("domains")
 _PACKAGE = package_of(feed_lines(2))
-_page_landed: TypeAdapter[IocPageLanded] = TypeAdapter(IocPageLanded)
 Json = dict[str, object]
 
 
@@ -56,13 +57,13 @@ def envelope(data: bytes, **attributes: str) -> Json:
 
 
 def push(body: bytes, work: Callable[[Delivery], None], topic: str, publisher: MemoryPublisher) -> int:
-    """Push a body and return the status of the answer."""
+    """Push a body and return the response's status."""
     environment = EnvironBuilder(method="POST", data=body, content_type="application/json").get_environ()
     return answer_push(Request(environment), work, topic=topic, publisher=lambda: publisher)[1]
 
 
 def push_message(data: bytes, work: Callable[[Delivery], None], topic: str) -> tuple[int, MemoryPublisher]:
-    """Push a message and return the status, with whatever was published."""
+    """Push a message and return the status and the published messages."""
     publisher = MemoryPublisher()
     return push(json.dumps(envelope(data)).encode(), work, topic, publisher), publisher
 
@@ -71,14 +72,14 @@ _STATUSES = {"returned": 204, "poison": 204, "raised": 500}
 
 
 def check_envelope(given: tuple[bytes, str]) -> str:
-    """Hold the answer to what the work did: acked when done or given up with a reason, refused when it is no push."""
+    """Compare the response with the work: an ack if done or given up with a reason, an error if it is not a push."""
     body, outcome = given
     done: list[Delivery] = []
 
     def work(delivery: Delivery) -> None:
         done.append(delivery)
         if outcome == "poison":
-            raise Poison("never")
+            raise Poison("request_refused", "never")
         if outcome == "raised":
             raise RuntimeError
 
@@ -100,12 +101,14 @@ class _EveryMinute:
 
 
 def check_request(data: bytes) -> str:
-    """An acked request has landed and is announced, or is a dead letter."""
+    """An acked request has landed and is published, or is a dead letter."""
     bucket, publisher = MemoryBucket(), MemoryPublisher()
     downloader = Downloader(
         source=_EveryMinute(),
+        lists=Lists(),
         bucket=bucket,
         publisher=publisher,
+        spools=Spools(2**28),
         unpack=decompress,
         feeds=[DOMAINS],
         now=Clock(),
@@ -119,7 +122,7 @@ def check_request(data: bytes) -> str:
         assert not bucket.objects
         return "dead letter"
     [landed] = [MinuteLanded.model_validate_json(one.body) for one in publisher.published[MINUTES_LANDED]]
-    assert bucket.objects[manifest_name(landed.feed, landed.minute)].data == landed.body()
+    assert bucket.objects[manifest_name(landed.feed, landed.minute)].data == landed.body
     assert set(bucket.objects) == {manifest_name("domains", landed.minute), landed.uri.removeprefix("gs://landing/")}
     return "landed"
 
@@ -133,11 +136,18 @@ _BUCKET, _LANDED = _landed()
 
 
 def check_landing(data: bytes) -> str:
-    """An acked landing is in staging and in the ledger, or is a dead letter; nothing but its own object is loaded."""
+    """An acked landing is in staging and in the ledger, or is a dead letter; only its own object is loaded."""
     ledger, staging = MemoryLedger(), MemoryStaging(_BUCKET)
     loader = Loader(
         bucket=_BUCKET,
-        attempts=Attempts(staging=staging, bucket=_BUCKET, now=Clock(), deadline=timedelta(minutes=8)),
+        attempts=Attempts(
+            staging=staging,
+            bucket=_BUCKET,
+            now=Clock(),
+            deadline=timedelta(minutes=8),
+            pace=RateLimit(1000, now=Clock(), pause=lambda _: None),
+        ),
+        staging=staging,
         ledger=ledger,
         feeds=[DOMAINS],
         now=Clock(),
@@ -158,7 +168,7 @@ def check_landing(data: bytes) -> str:
 
 
 def check_dead_letter(body: bytes) -> str:
-    """Whatever a dead letter holds, it is recorded; a dead letter must not die again."""
+    """Any dead letter is recorded; a dead letter must not become one again."""
     ledger = MemoryLedger()
     letters = DeadLetters(ledger=ledger, now=Clock())
     status = push(body, letters.record, FEED_MINUTES, MemoryPublisher())
@@ -167,26 +177,28 @@ def check_dead_letter(body: bytes) -> str:
 
 
 def _paged() -> tuple[MemoryBucket, IocPageLanded]:
-    world = World()
-    world.source.add(*(NOON - timedelta(seconds=seconds) for seconds in range(3)))
-    world.poll()
-    return world.bucket, world.messages()[0]
+    harness = ForwarderHarness()
+    harness.source.add(*(NOON - timedelta(seconds=seconds) for seconds in range(3)))
+    harness.poll()
+    return harness.bucket, harness.messages()[0]
 
 
 _PAGES, _PAGE = _paged()
 
 
 def check_page(data: bytes) -> str:
-    """An acked page is at SecOps, item by item, or is a dead letter."""
-    world = World()
+    """Every item of an acked page is at SecOps or is a dead letter."""
+    harness = ForwarderHarness()
     for name, stored in _PAGES.objects.items():
-        world.bucket.create(name, stored.data)
-    importer = world.importer()
-    status, dead = push_message(data, lambda delivery: importer.handle(read_message(_page_landed, delivery)), IOC_PAGES)
+        harness.bucket.create(name, stored.data)
+    importer = harness.importer()
+    status, dead = push_message(
+        data, lambda delivery: importer.handle(read_message(ioc_page_landed, delivery)), IOC_PAGES
+    )
     if dead.published[dead_letter_topic(IOC_PAGES)]:
-        assert not world.secops.bodies
+        assert not harness.secops.bodies
         return "dead letter"
-    assert (status == 204) == (sum(world.secops.ids().values()) == _PAGE.items)
+    assert (status == 204) == (sum(harness.secops.ids().values()) == _PAGE.items)
     return "delivered" if status == 204 else "once more"
 
 
@@ -204,12 +216,12 @@ _DEAD = {
 TARGETS = (
     Target(
         "push envelopes",
-        st.tuples(bent_json(envelope(b"12", feed="domains")), st.sampled_from(sorted(_STATUSES))),
+        st.tuples(malformed_json(envelope(b"12", feed="domains")), st.sampled_from(sorted(_STATUSES))),
         check_envelope,
     ),
-    Target("minute requests", bent_json(_REQUEST), check_request),
-    Target("landings", bent_json(json.loads(_LANDED.body())), check_landing),
-    Target("absences", bent_json(_ABSENT), check_landing),
-    Target("dead letters", bent_json(envelope(json.dumps(_REQUEST).encode(), **_DEAD)), check_dead_letter),
-    Target("page messages", bent_json(json.loads(_PAGE.body())), check_page),
+    Target("minute requests", malformed_json(_REQUEST), check_request),
+    Target("landings", malformed_json(json.loads(_LANDED.body)), check_landing),
+    Target("absences", malformed_json(_ABSENT), check_landing),
+    Target("dead letters", malformed_json(envelope(json.dumps(_REQUEST).encode(), **_DEAD)), check_dead_letter),
+    Target("page messages", malformed_json(json.loads(_PAGE.body)), check_page),
 )

@@ -1,48 +1,57 @@
-"""Objects of the bucket that somebody has spoilt: read, or refused with the object's name and what to do."""
+"""Corrupt objects of the bucket are read, or refused with the object's name and what to do."""
 
 import json
 from datetime import timedelta
 
 from services.planner.plan import Planner
-from services.planner.state import PlanState, StateStore
 from services.planner.sweep import Sweeper
-from shared.manifests import read_manifest
-from shared.memory import MemoryBucket, MemoryLedger, MemoryPublisher
-from shared.messages import FEED_MINUTES
-from shared.minutes import HORIZON, ONE_MINUTE, manifest_name
-from shared.outcomes import MeshError, Misconfigured
-from shared.secops.delivery import Delivery, read_delivery
-from shared.secops.pages import PublishedStore, read_page
-from tests.doubles import NOON, Clock
-from tests.fuzz.bent import bent_json
+from shared.contracts.manifests import read_manifest
+from shared.contracts.messages import FEED_MINUTES
+from shared.contracts.minutes import HORIZON, ONE_MINUTE, manifest_name
+from shared.contracts.outcomes import MeshError, Misconfigured
+from shared.operations.planner_state import PlanState, PlanStateStore
+from shared.streams.delivery_progress import Delivery, find_delivery
+from shared.streams.page_log import PublishedStore, read_page
+from tests.fuzz.malformed import malformed_json
 from tests.fuzz.pushes import _LANDED, _PAGES, MINUTE
 from tests.fuzz.target import Target
-from tests.streams import World
+from tests.support.doubles import NOON, Clock
+from tests.support.memory import MemoryBucket, MemoryHistory, MemoryLedger, MemoryPublisher
+from tests.support.streams import ForwarderHarness
 
 _STATE = "state/planner/domains.json"
 # Seven days of minutes, asked for by the planner and once more by the sweep.
-_MOST_ASKED = 2 * (HORIZON // ONE_MINUTE)
+_MAX_ASKED = 2 * (HORIZON // ONE_MINUTE)
 
 
 def check_plan_state(data: bytes) -> str:
-    """Planner and sweep go on from a state, however strange, or name the object; they ask for no more than exists."""
+    """Planner and sweep continue from any state or name the object, and never request minutes that do not exist."""
     bucket, publisher = MemoryBucket(), MemoryPublisher()
     bucket.create(_STATE, data)
-    ledger, store = MemoryLedger(), StateStore(bucket)
-    planner = Planner(store=store, publisher=publisher, ledger=lambda: ledger, now=Clock(), plan_back=timedelta())
-    sweeper = Sweeper(store=store, bucket=bucket, publisher=publisher, ledger=lambda: ledger, now=Clock())
+    ledger, store = MemoryLedger(), PlanStateStore(bucket)
+    planner = Planner(
+        store=store,
+        bucket=bucket,
+        publisher=publisher,
+        ledger=lambda: ledger,
+        now=Clock(),
+        plan_back=timedelta(),
+    )
+    sweeper = Sweeper(
+        store=store, bucket=bucket, publisher=publisher, ledger=lambda: ledger, history=MemoryHistory, now=Clock()
+    )
     try:
         planner.plan("domains")
-        sweeper.sweep("domains")
+        sweeper.sweep("domains", until=Clock()() + timedelta(minutes=1))
     except Misconfigured as error:
         assert _STATE in str(error)
         return "refused"
-    assert len(publisher.published[FEED_MINUTES]) <= _MOST_ASKED
+    assert len(publisher.published[FEED_MINUTES]) <= _MAX_ASKED
     return "planned"
 
 
 def check_manifest(data: bytes) -> str:
-    """A manifest is the minute's own, or is refused by name."""
+    """A manifest belongs to the minute, or is refused by name."""
     bucket = MemoryBucket()
     bucket.create(manifest_name("domains", MINUTE), data)
     try:
@@ -57,8 +66,10 @@ def check_manifest(data: bytes) -> str:
 
 def check_delivery(data: bytes) -> str:
     """A delivery object is read, or refused by name."""
+    bucket = MemoryBucket()
+    bucket.create("x.delivery.json", data)
     try:
-        read_delivery(data, "gs://landing/x.delivery.json")
+        find_delivery(bucket, "x.json")
     except Misconfigured as error:
         assert "gs://landing/x.delivery.json" in str(error)
         return "refused"
@@ -66,23 +77,23 @@ def check_delivery(data: bytes) -> str:
 
 
 def check_page(data: bytes) -> str:
-    """A page of the log is read, or refused by name; a poll that meets it goes on or says so."""
+    """A page of the log is read, or refused by name; a poll that reads it continues or reports it."""
     try:
         read_page(data, "gs://landing/x.json")
     except MeshError as error:
         assert "gs://landing/x.json" in str(error)
         return "refused"
-    world = World()
-    world.bucket.create("streams/ioc_stream/pages/0000000001.json", data)
+    harness = ForwarderHarness()
+    harness.bucket.create("streams/ioc_stream/pages/0000000001.json", data)
     try:
-        world.poll()
+        harness.poll()
     except MeshError as error:
         return type(error).__name__
     return "went on"
 
 
 def check_hint(data: bytes) -> str:
-    """The hint where the log ends is read, or refused by name."""
+    """The hint about the log's end is read, or refused by name."""
     bucket = MemoryBucket()
     bucket.create("state/streams/ioc_stream.json", data)
     try:
@@ -101,9 +112,9 @@ _DELIVERY = json.loads(Delivery(items=3, holder="x", held_until=NOON).model_dump
 _PAGE = json.loads(next(stored.data for name, stored in _PAGES.objects.items() if "/pages/" in name))
 
 TARGETS = (
-    Target("planner states", bent_json(_PLANNED), check_plan_state),
-    Target("manifests", bent_json(json.loads(_LANDED.body())), check_manifest),
-    Target("delivery objects", bent_json(_DELIVERY), check_delivery),
-    Target("pages of the log", bent_json(_PAGE), check_page),
-    Target("hints of the log", bent_json({"published": 3}), check_hint),
+    Target("planner states", malformed_json(_PLANNED), check_plan_state),
+    Target("manifests", malformed_json(json.loads(_LANDED.body)), check_manifest),
+    Target("delivery objects", malformed_json(_DELIVERY), check_delivery),
+    Target("pages of the log", malformed_json(_PAGE), check_page),
+    Target("hints of the log", malformed_json({"published": 3}), check_hint),
 )

@@ -1,4 +1,4 @@
-"""A target of fuzzing: inputs, and a check that names the outcome of each."""
+"""A fuzzing target: inputs, and a check that names the outcome of each."""
 
 import logging
 import random
@@ -21,7 +21,7 @@ _WARM = 1000
 
 @dataclass(frozen=True)
 class Target:
-    """What is fuzzed; `check` returns the outcome in a word, and lets through whatever nobody has foreseen."""
+    """A fuzzing target; `check` returns the outcome in a word, and lets unexpected exceptions through."""
 
     name: str
     inputs: SearchStrategy[Any]
@@ -30,7 +30,7 @@ class Target:
 
 @dataclass
 class Fuzzed:
-    """How many inputs there were, what became of them, and how much memory the process gained after the first 1,000."""
+    """The number of inputs, their outcomes, and the memory that the process gained after the first 1,000."""
 
     target: str
     inputs: int = 0
@@ -40,9 +40,9 @@ class Fuzzed:
 
 
 def fuzz(target: Target, inputs: int, seed: int | None = None) -> Fuzzed:
-    """Try so many inputs; raise what the first bad one raised, with the input.
+    """Try a number of inputs; raise the first exception, with its input.
 
-    Without a seed hypothesis searches, the same way every time, and makes a bad input as small as it can be.
+    Without a seed hypothesis searches in the same way each time, and shrinks a failing input.
     """
     found = Fuzzed(target.name)
 
@@ -74,7 +74,7 @@ def fuzz(target: Target, inputs: int, seed: int | None = None) -> Fuzzed:
 
 
 def _pour(take: Callable[[bytes], object], found: Fuzzed, inputs: int, seed: int) -> None:
-    """Give hypothesis its choices as random bytes: a third of the time that its own search takes."""
+    """Give hypothesis its choices as random bytes, which takes a third of the time of its own search."""
     draw = random.Random(f"{found.target} {seed}")  # noqa: S311 (inputs to be had again)
     memory = _peak_mib()
     while found.inputs < inputs:

@@ -7,5 +7,5 @@ TARGETS = {target.name: target for module in (pushes, packages, answers, states,
 
 
 def fuzz_target(name: str, inputs: int, seed: int | None = None) -> Fuzzed:
-    """Fuzz one target, in whatever process this is called."""
+    """Fuzz one target in the current process."""
     return fuzz(TARGETS[name], inputs, seed)

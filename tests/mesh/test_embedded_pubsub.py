@@ -1,28 +1,28 @@
-"""The mesh on the embedded Pub/Sub: what waits survives its end, and the mesh's."""
+"""The mesh on the embedded Pub/Sub: the backlog survives the end of the server and of the mesh."""
 
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from infra.local.machine import PubSub
 from infra.local.mesh import LocalMesh
-from infra.local.reaper import signal_group
-from tests.mesh.stand_ins import recorded, stand_in_topology
-from tests.pubsub import publish
-from tests.pubsub_control import PubSubControl
-from tests.waiting import wait_until
+from infra.local.orphan_reaper import signal_group
+from infra.local.prerequisites import PubSub
+from tests.mesh.recording_topology import recorded, recording_topology
+from tests.support.pubsub import publish
+from tests.support.pubsub_control import PubSubControl
+from tests.support.waiting import wait_until
 
 MESSAGES = 200
 
 
 @contextmanager
 def mesh(folder: Path) -> Iterator[LocalMesh]:
-    """Run a mesh of stand-ins on a folder that is kept."""
+    """Run a mesh of fake services on a folder that is kept."""
     with LocalMesh(
         state=folder / "state",
-        topology=stand_in_topology(only=("downloader", "loader-dead")),
-        settings={"STAND_IN_RECORD": str(folder / "record")},
+        topology=recording_topology(only=("downloader", "loader-dead")),
+        settings={"REQUEST_RECORD": str(folder / "record")},
         schedules=False,
         pubsub=PubSub.EMBEDDED,
     ) as running:
@@ -30,7 +30,7 @@ def mesh(folder: Path) -> Iterator[LocalMesh]:
 
 
 def published(running: LocalMesh) -> set[str]:
-    """Publish requests to a downloader that is away."""
+    """Publish requests to a downloader that is not running."""
     texts = {f"minute {number}" for number in range(MESSAGES)}
     for text in texts:
         publish(running.endpoints, "feed-minutes", text.encode(), feed="domains")
@@ -38,12 +38,12 @@ def published(running: LocalMesh) -> set[str]:
 
 
 def arrived(folder: Path) -> set[str]:
-    """Return what reached the downloader."""
+    """Return the messages that reached the downloader."""
     return {seen["body"] for seen in recorded(folder / "record", "downloader")}
 
 
 def test_a_backlog_survives_kill_9_of_its_server(tmp_path: Path) -> None:
-    """Nothing is lost of what waits, and it is delivered as soon as there is somebody to deliver to."""
+    """The backlog is complete after kill -9, and is delivered once the subscriber is back."""
     with mesh(tmp_path) as running:
         running.stop_part("downloader")
         texts = published(running)
@@ -56,7 +56,7 @@ def test_a_backlog_survives_kill_9_of_its_server(tmp_path: Path) -> None:
 
 
 def test_a_mesh_goes_on_with_the_backlog_it_stopped_with(tmp_path: Path) -> None:
-    """The next mesh on the same folder has other ports, and delivers what the last one left, to its own services."""
+    """The next mesh on the folder has other ports, and delivers the remaining messages to its own services."""
     with mesh(tmp_path) as first:
         first.stop_part("downloader")
         texts = published(first)

@@ -1,17 +1,21 @@
-"""The whole mesh with all five feeds: they keep apart, and a feed without a licence stops none of the others."""
+"""The whole mesh with all five feeds: feeds are independent, and one without a licence stops none of the others."""
 
+import json
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from infra.local.mesh import LocalMesh
-from infra.local.parts import SimulatorOptions
+from infra.local.process_specs import SimulatorOptions
 from infra.topology import read_topology
+from shared.contracts.minutes import minutes_between
+from shared.gcp.storage import StorageBucket, storage_client
+from shared.operations.feed_conditions import FeedConditions
+from shared.operations.planner_state import PlanStateStore
+from tests.mesh.harness import MeshHarness, provision_feeds
 from tests.mesh.test_command import run
-from tests.mesh.whole import Whole, provision_feeds
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 FEEDS = ("domains", "files", "urls", "ip_addresses", "file_behaviours")
 FORBIDDEN = "urls"
@@ -25,8 +29,8 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def whole(state: Path) -> Iterator[Whole]:
-    """Run the mesh with five feeds, one of which VirusTotal does not give to this key."""
+def harness(state: Path) -> Iterator[MeshHarness]:
+    """Run the mesh with five feeds, one of which the key has no licence for."""
     with LocalMesh(
         state=state,
         topology=read_topology(profile="tests"),
@@ -35,44 +39,52 @@ def whole(state: Path) -> Iterator[Whole]:
         schedules=False,
         provision=lambda endpoints: provision_feeds(endpoints, *FEEDS),
     ) as mesh:
-        running = Whole(mesh)
+        running = MeshHarness(mesh)
         running.control.set_faults({"kind": "forbidden", "feed": FORBIDDEN})
         yield running
 
 
-def counted(whole: Whole, state: str) -> dict[str, int]:
-    """Return how many minutes of each feed are in a state."""
+def bucket(harness: MeshHarness) -> StorageBucket:
+    """Return the landing bucket."""
+    endpoints = harness.endpoints
+    return StorageBucket(endpoints.bucket, storage_client(endpoints.project, endpoints.storage))
+
+
+def counted(harness: MeshHarness, state: str) -> dict[str, int]:
+    """Return the number of each feed's minutes in a state."""
     sql = f"SELECT feed, COUNT(*) AS n FROM `{{d}}.minute_status` WHERE state = '{state}' GROUP BY feed"  # noqa: S608
-    return {row["feed"]: row["n"] for row in whole.rows(sql)}
+    return {row["feed"]: row["n"] for row in harness.rows(sql)}
 
 
-def test_a_feed_without_a_licence_is_reported_and_stops_no_other(whole: Whole, state: Path) -> None:
-    """Its minutes are dead with the reason in the ledger; every other feed's are merged, and their books balance."""
-    planned = whole.call("planner")
+def test_a_feed_without_a_licence_is_reported_and_stops_no_other(harness: MeshHarness, state: Path) -> None:
+    """The feed has one condition and no dead letter; every other feed's minutes are merged and balance."""
+    planned = harness.call("planner")
     assert {feed: planned[feed]["published"] for feed in FEEDS} == dict.fromkeys(FEEDS, 2)
-    wait_until(lambda: counted(whole, "loaded") == dict.fromkeys(LICENSED, 2), 120, "four feeds to be loaded")
-    wait_until(lambda: counted(whole, "dead") == {FORBIDDEN: 2}, 60, "one feed to be dead-lettered")
-    merged = whole.call("merger")
+    wait_until(lambda: counted(harness, "loaded") == dict.fromkeys(LICENSED, 2), 120, "four feeds to be loaded")
+    wait_until(lambda: FeedConditions(bucket(harness)).read(FORBIDDEN) is not None, 60, "the condition of one feed")
+    merged = harness.call("merger")
     assert {feed: merged[feed]["lines"] for feed in FEEDS} == {**dict.fromkeys(LICENSED, 6), FORBIDDEN: 0}
-    reasons = {row["reason"] for row in whole.rows("SELECT reason FROM `{d}.minutes` WHERE event = 'dead'")}
-    assert all("403" in reason and "the key's owner has no licence for it" in reason for reason in reasons)
+    assert counted(harness, "dead") == {}
+    status = run("status", "--json", "--state", str(state), folder=state.parent, FEEDS=",".join(FEEDS))
+    [problem] = json.loads(status.stdout)["problems"]
+    assert "urls: no package is given since" in problem
+    assert "403 ForbiddenError" in problem
     audited = run("audit", "--deep", "--state", str(state), folder=state.parent, FEEDS=",".join(FEEDS))
     assert audited.returncode == 0, audited.stdout + audited.stderr
-    assert "urls: 2 minutes, 0 merged, 0 absent, 2 dead, 0 on their way" in audited.stdout
+    assert "urls: 2 minutes, 0 merged, 0 absent, 0 dead, 2 on their way" in audited.stdout
     assert audited.stdout.count("2 minutes, 2 merged") == len(LICENSED)
 
 
-def test_a_feed_whose_licence_came_is_replayed(whole: Whole) -> None:
-    """Dead minutes come in like any other once VirusTotal answers."""
-    whole.control.clear_faults()
-    minutes: list[datetime] = [
-        row["minute"]
-        for row in whole.rows(f"SELECT minute FROM `{{d}}.minute_status` WHERE feed = '{FORBIDDEN}'")  # noqa: S608
-    ]
-    for minute in minutes:
-        whole.publish("feed-minutes", {"feed": FORBIDDEN, "minute": f"{minute:%Y-%m-%dT%H:%MZ}"})
-    wait_until(lambda: counted(whole, "loaded") == {FORBIDDEN: 2}, 60, "the feed to be loaded")
-    whole.call("merger")
-    assert counted(whole, "merged") == dict.fromkeys(FEEDS, 2)
-    [row] = whole.rows("SELECT COUNT(*) AS n FROM `{d}.urls_history`")
+def test_a_feed_whose_licence_came_goes_on(harness: MeshHarness) -> None:
+    """The first package that is allowed ends the condition, and the minutes before it are fetched as usual."""
+    harness.control.clear_faults()
+    planned, _ = PlanStateStore(bucket(harness)).read(FORBIDDEN)
+    assert planned
+    for minute in minutes_between(planned.first, planned.watermark):
+        harness.publish("feed-minutes", {"feed": FORBIDDEN, "minute": f"{minute:%Y-%m-%dT%H:%MZ}"})
+    wait_until(lambda: counted(harness, "loaded") == {FORBIDDEN: 2}, 60, "the feed to be loaded")
+    assert FeedConditions(bucket(harness)).read(FORBIDDEN) is None
+    harness.call("merger")
+    assert counted(harness, "merged") == dict.fromkeys(FEEDS, 2)
+    [row] = harness.rows("SELECT COUNT(*) AS n FROM `{d}.urls_history`")
     assert row["n"] == 6

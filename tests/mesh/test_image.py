@@ -1,4 +1,4 @@
-"""The image, without a container engine: its steps taken in folders, every service started from it, a minute merged."""
+"""The image without a container engine: its build steps run in folders, every service starts, a minute is merged."""
 
 import re
 import signal
@@ -12,40 +12,41 @@ from uuid import uuid4
 import pytest
 import requests
 
-from infra.local.endpoints import Endpoints
-from infra.local.parts import answers
-from infra.local.ports import HOST, free_ports
+from infra.endpoints import Endpoints
+from infra.local.orphan_reaper import signal_group
+from infra.local.process_specs import answers
 from infra.local.pubsub import create_subscriptions, create_topics
-from infra.local.reaper import signal_group
+from infra.local.tcp_ports import HOST, free_ports
 from infra.local.virustotal.simulator import DEFAULT_KEY
 from infra.topology import Service, Topology, read_topology
-from shared.minutes import format_minute, last_due
-from tests.image import DOCKERFILE, REPOSITORY, Image, copied, pinned, read_stages
-from tests.mesh.whole import warehouse
-from tests.pubsub import clients
-from tests.simulator import Running
-from tests.waiting import wait_until
+from shared.contracts.minutes import format_minute, last_due
+from tests.mesh.harness import warehouse
+from tests.support.image import DOCKERFILE, Image, copied, pinned, read_stages
+from tests.support.paths import REPOSITORY
+from tests.support.pubsub import clients
+from tests.support.simulator import Running
+from tests.support.waiting import wait_until
 
 TOPOLOGY = read_topology(profile="tests")
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """Every service from the image, and where it is."""
+    """Every service of the image, and its address."""
 
     image: Image
     endpoints: Endpoints
     given: Mapping[str, str]
 
     def call(self, service: str, path: str = "/") -> dict[str, object]:
-        """Call a service as its schedule would."""
+        """Call a service as its schedule does."""
         answer = requests.post(self.endpoints.services[service] + path, json={}, timeout=60)
         assert answer.status_code == 200, answer.text
         found: dict[str, object] = answer.json()
         return found
 
     def state(self, minute: datetime) -> str | None:
-        """Return how far a minute has come."""
+        """Return a minute's state."""
         sql = f"SELECT state FROM {self.endpoints.dataset}.minute_status WHERE minute = '{format_minute(minute)}'"  # noqa: S608
         rows = list(warehouse(self.endpoints).query(sql, timeout=30).result(timeout=30))
         return rows[0]["state"] if rows else None
@@ -61,7 +62,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
 
 @pytest.fixture(scope="module")
 def deployed(image: Image, emulators: Endpoints, simulator_process: Running) -> Iterator[Deployed]:
-    """Start every service at once, let Pub/Sub push to them, and provision as the job does."""
+    """Start every service, let Pub/Sub push to them, and provision as the job does."""
     ports = dict(zip(TOPOLOGY.services, free_ports(len(TOPOLOGY.services)), strict=True))
     name = f"image-{uuid4().hex[:8]}"
     places = {
@@ -90,11 +91,11 @@ def deployed(image: Image, emulators: Endpoints, simulator_process: Running) -> 
 
 
 def start(image: Image, name: str, declared: Service, port: int, given: Mapping[str, str]) -> "subprocess.Popen[bytes]":
-    """Run a container of one service, as Cloud Run would."""
+    """Run a container of one service as Cloud Run would."""
     chosen = {"FUNCTION_SOURCE": declared.source, "FUNCTION_TARGET": declared.target}
-    own = {"K_SERVICE": name, "PORT": str(port), "THREADS": str(declared.concurrency)}
+    names = {"K_SERVICE": name, "PORT": str(port), "THREADS": str(declared.concurrency)}
     command = [*image.command, "--host", HOST]
-    environment = image.environment({**given, **chosen, **own})
+    environment = image.environment({**given, **chosen, **names})
     with (image.root / f"{name}.log").open("wb") as log:
         return subprocess.Popen(  # noqa: S603 the Dockerfile's own words
             command, cwd=image.folder, env=environment, stdout=log, stderr=log, start_new_session=True
@@ -102,14 +103,14 @@ def start(image: Image, name: str, declared: Service, port: int, given: Mapping[
 
 
 def stop(*processes: "subprocess.Popen[bytes]") -> None:
-    """End services with their workers; how they end in order is tested with the local mesh."""
+    """End services with their workers. The order of ending is tested with the local mesh."""
     for process in processes:
         signal_group(process.pid, signal.SIGKILL)
         process.wait(timeout=10)
 
 
 def forget(topology: Topology, at: Endpoints) -> None:
-    """Leave nothing behind that pushes to services that are gone."""
+    """Leave no subscription behind that pushes to ended services."""
     with clients(at.pubsub) as (publisher, subscriber):
         for name in topology.subscriptions:
             path = f"projects/{at.project}/subscriptions/{name}"
@@ -119,21 +120,32 @@ def forget(topology: Topology, at: Endpoints) -> None:
 
 
 def test_it_holds_the_pinned_packages_and_ours_and_nothing_else(image: Image) -> None:
-    """No emulator, no test tool, no pip; every package is one of requirements.lock."""
+    """There is no emulator, test tool or pip; every package is one of requirements.lock."""
     installed = image.packages()
     assert "gti-mesh" in installed
     assert installed - {"gti-mesh"} <= pinned("requirements.lock")
     assert not installed & {"pip", "hatchling", "duckdb", "croniter", "pytest"}
 
 
+def test_it_holds_neither_simulators_nor_emulators(image: Image) -> None:
+    """The local stack is excluded from the build; the topology from which services start is included."""
+    [packages] = (image.root / "mesh/venv/lib").glob("python3.*/site-packages")
+    infra = {found.name for found in (packages / "infra").iterdir()}
+    assert "topology.yaml" in infra
+    assert not infra & {"local", "terraform"}
+    refused = image.run("gti-mesh", "demo", given={})
+    assert refused.returncode == 2
+    assert "No such command" in refused.stderr
+
+
 def test_every_source_of_the_topology_is_where_it_says(image: Image) -> None:
-    """Relative to where a container starts, though the wheel lies elsewhere."""
+    """Each source is found relative to the working directory, although the wheel is installed elsewhere."""
     for declared in TOPOLOGY.services.values():
         assert (image.folder / declared.source).is_file()
 
 
 def test_a_minute_goes_through_every_service(deployed: Deployed) -> None:
-    """From the planner's tick to a merged minute, by code of the image alone; all services answer."""
+    """A minute goes from the planner's tick to merged with the image's code alone; all services answer."""
     planned = deployed.call("planner")["domains"]
     assert isinstance(planned, dict)
     assert planned["published"] == 1
@@ -142,19 +154,19 @@ def test_a_minute_goes_through_every_service(deployed: Deployed) -> None:
     deployed.call("merger")
     assert deployed.state(minute) == "merged"
     assert "off" in deployed.call("secops-poll")
-    page = requests.get(deployed.endpoints.services["console"], timeout=30)
+    page = requests.get(deployed.endpoints.services["status-page"], timeout=30)
     assert "<html" in page.text
 
 
 def test_the_command_works_from_the_image(deployed: Deployed) -> None:
-    """The operator's command needs none of the packages of a local mesh, and reads what the services did."""
+    """The operators' command works without the packages of a local mesh, and reads the services' results."""
     since = format_minute(last_due(datetime.now(UTC)) - timedelta(hours=1))
     audit = deployed.image.run("gti-mesh", "audit", "--since", since, given=deployed.given)
     assert audit.returncode == 0, audit.stdout + audit.stderr
 
 
 def test_the_image_has_no_root_and_starts_without_a_shell() -> None:
-    """A fixed user, the command as a list, each base pinned to a patch release, more than one stage."""
+    """The user is fixed, the command is a list, bases are pinned to a patch release, and there are several stages."""
     stages = read_stages()
     last = {step.name: step.text for step in stages[-1]}
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", last["USER"])
@@ -164,7 +176,7 @@ def test_the_image_has_no_root_and_starts_without_a_shell() -> None:
 
 
 def test_the_image_has_the_decoder_that_the_downloader_prefers() -> None:
-    """Pinned as everything else, from the archive of the Debian release that both stages are built on."""
+    """lbzip2 is pinned, from the archive of the Debian release of both stages."""
     build, last = read_stages()
     [installed] = [step.text for step in last if step.name == "RUN"]
     assert re.search(r"apt-get install [\w -]*lbzip2=\d\S+ ", installed)
@@ -172,7 +184,7 @@ def test_the_image_has_the_decoder_that_the_downloader_prefers() -> None:
 
 
 def test_only_what_the_image_needs_gets_into_the_build() -> None:
-    """Everything is shut out but what the Dockerfile copies, so a .env or local state cannot slip in."""
+    """Everything but what the Dockerfile copies is excluded, so that no .env or local state is included."""
     lines = (REPOSITORY / ".dockerignore").read_text(encoding="utf-8").splitlines()
     rules = [line for line in lines if line and not line.startswith("#")]
     assert rules[0] == "*"

@@ -1,4 +1,4 @@
-"""However a local mesh ends, nothing of it is left; and what it should keep, it keeps."""
+"""When a local mesh ends in any way, no process remains, and its state is kept."""
 
 import os
 import signal
@@ -13,16 +13,16 @@ import psutil
 import pytest
 import requests
 
-from infra.local.endpoints import Endpoints, read_endpoints
+from infra.endpoints import Endpoints, read_endpoints
 from infra.local.mesh import LocalMesh
-from infra.local.process import PartFailed
+from infra.local.process import ProcessFailed
 from infra.topology import Topology
-from shared.outcomes import Misconfigured
-from tests.mesh.stand_ins import stand_in_topology
-from tests.waiting import wait_until
+from shared.contracts.outcomes import Misconfigured
+from tests.mesh.recording_topology import recording_topology
+from tests.support.paths import REPOSITORY
+from tests.support.waiting import wait_until
 
 EMULATORS = Topology(services={}, topics={}, subscriptions={}, schedules={})
-ROOT = Path(__file__).parents[2]
 
 
 class Program:
@@ -33,7 +33,7 @@ class Program:
         self._output = (state.parent / "output").open("w+", encoding="utf-8")
         self._popen = subprocess.Popen(  # noqa: S603 (our own program)
             [sys.executable, "-m", "tests.mesh.run_mesh", str(state)],
-            cwd=ROOT,
+            cwd=REPOSITORY,
             stdout=self._output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -46,7 +46,7 @@ class Program:
         os.kill(self._popen.pid, number)
 
     def part(self, *words: str) -> psutil.Process:
-        """Return the first process whose command line holds these words."""
+        """Return the first process whose command line contains these words."""
         return next(one for one in self.processes if set(words) <= set(one.cmdline()))
 
     def exit_code(self, seconds: float) -> int:
@@ -59,7 +59,7 @@ class Program:
         return self._output.read()
 
     def close(self) -> None:
-        """Leave nothing behind when a test failed."""
+        """Clean up when a test failed."""
         self._popen.kill()
         self._popen.wait()
         self._output.close()
@@ -67,20 +67,20 @@ class Program:
 
 @pytest.fixture
 def program(tmp_path: Path) -> Iterator[Program]:
-    """A program that runs a mesh of stand-ins with its schedules."""
+    """A program that runs a mesh of fake services with its schedules."""
     running = Program(tmp_path / "state")
     yield running
     running.close()
 
 
 def left(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
-    """Return the processes that still run; one that only waits to be collected by its parent does not."""
+    """Return the processes that still run, without zombies."""
     return [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_stops_everything_in_order(program: Program, number: int) -> None:
-    """Ctrl-C and a service manager's stop both end in an orderly stop within five seconds; DuckDB is checkpointed."""
+    """SIGINT and SIGTERM both end the mesh in order within five seconds, with a checkpoint of DuckDB."""
     program.send(number)
     assert program.exit_code(20) == 0
     assert left(program.processes) == []
@@ -91,39 +91,39 @@ def test_signal_stops_everything_in_order(program: Program, number: int) -> None
 
 
 def test_killed_mesh_leaves_no_process(program: Program) -> None:
-    """After `kill -9` of the mesh itself, its parts end, and nobody is told that it still runs."""
+    """After `kill -9` of the mesh itself its parts end, and it is no longer reported as running."""
     program.send(signal.SIGKILL)
     wait_until(lambda: not left(program.processes), 10, f"the end of {program.processes}")
     assert not (program.state / "endpoints.json").exists()
 
 
 def test_death_of_a_part_ends_the_whole_mesh(program: Program) -> None:
-    """The program says which part died, and ends with everything else."""
+    """The program names the part that died, and ends all others."""
     program.part("--target", "handle", "infra.local.service").kill()
     assert program.exit_code(8) == 1
     assert left(program.processes) == []
-    assert "PartFailed: planner ended by itself with exit code -9; the end of" in program.output()
+    assert "ProcessFailed: planner ended by itself with exit code -9; the end of" in program.output()
 
 
 def children() -> set[psutil.Process]:
-    """Return the processes below this one; fixtures of other tests may run some."""
+    """Return the descendants of this process; fixtures of other tests may run some."""
     return set(psutil.Process().children(recursive=True))
 
 
 def test_failed_start_leaves_no_process(tmp_path: Path) -> None:
-    """A service that cannot start ends the start with the last lines of its log, and everything else is stopped."""
+    """When a service cannot start, the start ends with the last lines of its log, and everything else is stopped."""
     broken = tmp_path / "broken.py"
     broken.write_text("raise SystemExit('the wheel came off')\n", encoding="utf-8")
-    mesh = LocalMesh(state=tmp_path / "state", topology=stand_in_topology(broken))
+    mesh = LocalMesh(state=tmp_path / "state", topology=recording_topology(broken))
     before = children()
-    with pytest.raises(PartFailed, match="the wheel came off"), mesh:
+    with pytest.raises(ProcessFailed, match="the wheel came off"), mesh:
         pass
     assert left(children() - before) == []
     assert read_endpoints(tmp_path / "state") is None
 
 
 def test_failed_provision_leaves_no_process(tmp_path: Path) -> None:
-    """What the caller's own step raises reaches the caller, after everything is stopped."""
+    """An exception of the caller's step is raised to the caller after everything is stopped."""
 
     def provision(endpoints: Endpoints) -> None:
         raise Misconfigured(f"no tables in {endpoints.dataset}")
@@ -136,7 +136,7 @@ def test_failed_provision_leaves_no_process(tmp_path: Path) -> None:
 
 
 def test_state_is_kept_between_runs_and_fresh_on_request(tmp_path: Path) -> None:
-    """Objects and rows written in one run are there in the next, once each; a fresh start has neither."""
+    """Objects and rows of one run are there in the next, once each; a fresh start has neither."""
     with LocalMesh(state=tmp_path / "state", topology=EMULATORS) as first:
         requests.post(
             f"{first.endpoints.storage}/upload/storage/v1/b/{first.endpoints.bucket}/o",
@@ -185,7 +185,7 @@ def query(mesh: LocalMesh, sql: str) -> list[list[str]]:
 
 
 def test_mesh_runs_outside_the_main_thread(tmp_path: Path) -> None:
-    """A caller may run a mesh in a thread; signals are then the caller's business."""
+    """A mesh runs outside the main thread, where signals are the caller's responsibility."""
     bucket: list[str] = []
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""The mesh repairs itself: what was lost on the way is found by the sweep and asked for again."""
+"""The mesh repairs itself: the sweep finds what was lost and requests it again."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from infra.local.mesh import LocalMesh
-from infra.local.parts import SimulatorOptions
+from infra.local.process_specs import SimulatorOptions
 from infra.topology import read_topology
-from shared.minutes import manifest_name
-from tests.mesh.whole import Whole, provision_feeds
-from tests.waiting import wait_until
+from shared.contracts.minutes import manifest_name
+from shared.gcp.storage import StorageBucket, storage_client
+from shared.operations.planner_state import PlanStateStore
+from tests.mesh.harness import MeshHarness, provision_feeds
+from tests.support.waiting import wait_until
 
 # The sweep begins ten minutes past due; of 14 minutes at least three are old enough.
 PLANNED = 14
@@ -38,103 +40,111 @@ def running(state: Path) -> Iterator[LocalMesh]:
 
 
 @pytest.fixture
-def whole(running: LocalMesh, state: Path) -> Whole:
-    """Lend the mesh as on its first day; each test leaves it with nothing on its way."""
-    whole = Whole(running)
-    bucket = state / "storage" / whole.endpoints.bucket
+def harness(running: LocalMesh, state: Path) -> MeshHarness:
+    """Yield the mesh with empty state; each test leaves it without work in progress."""
+    harness = MeshHarness(running)
+    bucket = state / "storage" / harness.endpoints.bucket
     for file in [found for found in bucket.rglob("*") if found.is_file()]:
         file.unlink()
-    for table in ("minutes", "domains_staging", "domains_history", "domains_current"):
-        whole.rows(f"DELETE FROM `{{d}}.{table}` WHERE TRUE")  # noqa: S608
-    return whole
+    for table in ("minutes", "domains_staging", "domains_history", "domains_recent", "domains_base"):
+        harness.rows(f"DELETE FROM `{{d}}.{table}` WHERE TRUE")  # noqa: S608
+    return harness
 
 
-def plan(whole: Whole) -> list[datetime]:
-    """Have the planner publish, and return its minutes, oldest first."""
-    planned = whole.call("planner")["domains"]
+def plan(harness: MeshHarness) -> list[datetime]:
+    """Run the planner, and return the published minutes, oldest first.
+
+    They count as requested when they were due, so that the sweep need not wait ten minutes for them.
+    """
+    planned = harness.call("planner")["domains"]
     assert planned["published"] == PLANNED
+    at = harness.endpoints
+    store = PlanStateStore(StorageBucket(at.bucket, storage_client(at.project, at.storage)))
+    known, generation = store.read("domains")
+    assert known
+    assert store.save("domains", known.model_copy(update={"late": ()}), generation)
     last = datetime.fromisoformat(planned["watermark"])
     return [last - timedelta(minutes=back) for back in reversed(range(PLANNED))]
 
 
-def lose_backlog(whole: Whole, state: Path) -> None:
+def lose_backlog(harness: MeshHarness, state: Path) -> None:
     """Kill Pub/Sub and start it again, empty."""
-    whole.mesh.kill("pubsub")
+    harness.mesh.kill("pubsub")
     for file in (state / "pubsub").iterdir():
         file.unlink()
-    whole.mesh.start_part("pubsub")
+    harness.mesh.start_part("pubsub")
 
 
-def test_landings_that_were_never_loaded_are_loaded(whole: Whole, state: Path) -> None:
-    """The loader is down and then its backlog is lost: manifests in the bucket are enough to go on from."""
-    whole.mesh.stop_part("loader")
-    minutes = plan(whole)
-    bucket = state / "storage" / whole.endpoints.bucket
+def test_landings_that_were_never_loaded_are_loaded(harness: MeshHarness, state: Path) -> None:
+    """When the loader's backlog is lost, the manifests in the bucket suffice to load the minutes."""
+    harness.mesh.stop_part("loader")
+    minutes = plan(harness)
+    bucket = state / "storage" / harness.endpoints.bucket
     landed = [bucket / manifest_name("domains", minute) for minute in minutes]
     wait_until(lambda: all(file.exists() for file in landed), 60, "every manifest")
-    downloads = whole.control.stats().download_count
-    lose_backlog(whole, state)
-    whole.mesh.start_part("loader")
-    swept = whole.call("planner", "/sweep")["domains"]
-    whole.wait_for(minutes[: swept["asked"]], "loaded")
-    assert whole.control.stats().download_count == downloads
-    whole.call("merger")
-    whole.assert_exact(minutes[: swept["asked"]])
+    downloads = harness.control.stats().download_count
+    lose_backlog(harness, state)
+    harness.mesh.start_part("loader")
+    swept = harness.call("planner", "/sweep")["domains"]
+    harness.wait_for(minutes[: swept["asked"]], "loaded")
+    assert harness.control.stats().download_count == downloads
+    harness.call("merger")
+    harness.assert_exact(minutes[: swept["asked"]])
 
 
-def test_a_lost_state_object_leaves_no_hole(whole: Whole, state: Path) -> None:
-    """The planner goes on from the ledger: nothing is planned from scratch, nothing is skipped."""
-    minutes = plan(whole)
-    whole.wait_for(minutes, "loaded")
-    (state / "storage" / whole.endpoints.bucket / "state/planner/domains.json").unlink()
-    planned = whole.call("planner")["domains"]
+def test_a_lost_state_object_leaves_no_hole(harness: MeshHarness, state: Path) -> None:
+    """Without its state the planner continues from the ledger, without planning from scratch and without a gap."""
+    minutes = plan(harness)
+    harness.wait_for(minutes, "loaded")
+    (state / "storage" / harness.endpoints.bucket / "state/planner/domains.json").unlink()
+    planned = harness.call("planner")["domains"]
     assert planned["published"] <= 2
     watermark = datetime.fromisoformat(planned["watermark"])
     assert watermark - minutes[-1] == timedelta(minutes=planned["published"])
-    whole.wait_for([watermark - timedelta(minutes=back) for back in range(planned["published"])], "loaded")
+    harness.wait_for([watermark - timedelta(minutes=back) for back in range(planned["published"])], "loaded")
 
 
-def test_a_ledger_restored_from_yesterday_learns_again(whole: Whole) -> None:
-    """The minutes that it forgot are asked for again, and end as merged; no line counts twice."""
-    minutes = plan(whole)
-    whole.wait_for(minutes, "loaded")
-    whole.call("merger")
-    whole.rows("DELETE FROM `{d}.minutes` WHERE TRUE")
-    swept = whole.call("planner", "/sweep")["domains"]
+def test_a_ledger_restored_from_yesterday_learns_again(harness: MeshHarness) -> None:
+    """Minutes that a restored ledger does not know are requested again and merged; no line counts twice."""
+    minutes = plan(harness)
+    harness.wait_for(minutes, "loaded")
+    harness.call("merger")
+    harness.rows("DELETE FROM `{d}.minutes` WHERE TRUE")
+    swept = harness.call("planner", "/sweep")["domains"]
     forgotten = minutes[: swept["asked"]]
     assert len(forgotten) >= PLANNED - 11
-    whole.wait_for(forgotten, "loaded", "merged")
-    whole.call("merger")
-    whole.wait_for(forgotten, "merged")
-    whole.assert_exact(minutes)
+    harness.wait_for(forgotten, "loaded", "merged")
+    harness.call("merger")
+    harness.wait_for(forgotten, "merged")
+    harness.assert_exact(minutes)
 
 
-def test_a_staging_table_restored_from_yesterday_is_loaded_again(whole: Whole) -> None:
-    """Loads that vanished before their merge are announced again once the merge is overdue, and arrive."""
-    minutes = plan(whole)
-    whole.wait_for(minutes, "loaded")
-    whole.rows("DELETE FROM `{d}.domains_staging` WHERE TRUE")
-    whole.rows("UPDATE `{d}.minutes` SET `at` = TIMESTAMP_SUB(`at`, INTERVAL 2 HOUR) WHERE TRUE")
+def test_a_staging_table_restored_from_yesterday_is_loaded_again(harness: MeshHarness) -> None:
+    """Loads that were lost before their merge are published again once the merge is overdue."""
+    minutes = plan(harness)
+    harness.wait_for(minutes, "loaded")
+    harness.rows("DELETE FROM `{d}.domains_staging` WHERE TRUE")
+    harness.rows("UPDATE `{d}.minutes` SET `at` = TIMESTAMP_SUB(`at`, INTERVAL 2 HOUR) WHERE TRUE")
     since = datetime.now(UTC)
-    assert whole.call("planner", "/sweep")["domains"]["announced"] == PLANNED
+    assert harness.call("planner", "/sweep")["domains"]["announced"] == PLANNED
     newest = f"SELECT COUNT(DISTINCT minute) AS n FROM `{{d}}.minutes` WHERE event = 'loaded' AND `at` >= '{since}'"  # noqa: S608
-    wait_until(lambda: whole.rows(newest)[0]["n"] == PLANNED, 60, "every load to be repeated")
-    whole.call("merger")
-    whole.assert_exact(minutes)
+    wait_until(lambda: harness.rows(newest)[0]["n"] == PLANNED, 60, "every load to be repeated")
+    harness.call("merger")
+    harness.assert_exact(minutes)
 
 
-def test_a_lost_backlog_of_requests_is_asked_for_again(whole: Whole, state: Path) -> None:
-    """Pub/Sub dies with every request in it; one sweep later the minutes past due are on their way.
+def test_a_lost_backlog_of_requests_is_asked_for_again(harness: MeshHarness, state: Path) -> None:
+    """When Pub/Sub loses every request, the next sweep requests the overdue minutes again.
 
-    The last test, for a download that was in hand when its message was lost may land whenever it does.
+    This is the last test, because a download that was running when its message was lost may land at any time.
     """
-    whole.control.set_faults({"kind": "unavailable"})
-    minutes = plan(whole)
-    lose_backlog(whole, state)
-    whole.control.clear_faults()
-    swept = whole.call("planner", "/sweep")["domains"]
+    harness.control.set_faults({"kind": "unavailable"})
+    minutes = plan(harness)
+    lose_backlog(harness, state)
+    harness.control.clear_faults()
+    swept = harness.call("planner", "/sweep")["domains"]
     assert swept["asked"] >= PLANNED - 11
-    whole.wait_for(minutes[: swept["asked"]], "loaded")
-    whole.call("merger")
-    whole.assert_exact(minutes[: swept["asked"]])
-    assert whole.call("planner", "/sweep")["domains"]["asked"] == 0
+    harness.wait_for(minutes[: swept["asked"]], "loaded")
+    harness.call("merger")
+    harness.assert_exact(minutes[: swept["asked"]])
+    assert harness.call("planner", "/sweep")["domains"]["asked"] == 0

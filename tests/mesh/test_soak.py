@@ -1,12 +1,12 @@
-"""The short form of the soak: the deaths that every promise was made for, and accounts that balance after them."""
+"""The short form of the soak: every kind of kill, and accounts that balance afterwards."""
 
 from pathlib import Path
 
 import pytest
 
-from infra.local.machine import PubSub
+from infra.local.prerequisites import PubSub
 from tests.soak.run import Options, explain, soak
-from tests.soak.world import Size
+from tests.soak.soak_mesh import Size
 
 SEED = 9
 DEATHS = {
@@ -23,19 +23,30 @@ DEATHS = {
 }
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_nothing_is_lost_and_nothing_counts_twice_whatever_dies(tmp_path: Path) -> None:
-    """Services die between their steps, emulators in the middle of theirs; sweeps alone bring everything to its end."""
+    """Services and emulators are killed in the middle of their work; sweeps alone complete everything."""
     options = Options(
         folder=tmp_path,
         seed=SEED,
         seconds=25.0,
         kills=None,
-        size=Size(minutes=14, feeds=("domains", "files"), twins=False, notification_seconds=5),
+        size=Size(
+            minutes=14,
+            feeds=("domains", "files", "threat_lists"),
+            past_hours=4,
+            twins=False,
+            notification_seconds=5,
+            pace=300,
+        ),
         pubsub=PubSub.EMBEDDED,
         short_leases=True,
     )
-    told: list[str] = []
-    outcome = soak(options, told.append)
-    assert outcome.verdict.balanced, "\n".join([*told, *explain(options, outcome.verdict)])
-    assert set(outcome.kills) >= DEATHS, "\n".join(told)
+    output: list[str] = []
+    outcome = soak(options, output.append)
+    assert outcome.verdict.balanced, "\n".join([*output, *explain(options, outcome.verdict)])
+    assert set(outcome.kills) >= DEATHS, "\n".join(output)
+    assert outcome.verdict.folded
+    assert outcome.verdict.hours >= 5
+    assert outcome.verdict.updates > 100
+    assert outcome.verdict.sweeps >= 2

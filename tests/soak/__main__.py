@@ -8,15 +8,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from infra.local.machine import PubSub
-from tests.bench.section import write_section
+from benchmarks.section import write_section
+from infra.local.prerequisites import PubSub
 from tests.soak.page import page
 from tests.soak.run import Options, explain, soak
-from tests.soak.world import Size
+from tests.soak.soak_mesh import Size
 
 # Feed minutes in one minute of the run, for each of the five feeds: what two cores carry while parts die beside it.
 _PACE = 20
 _KILLS_A_MINUTE = 5
+# Past hours of threat lists that are replayed; more than the ending's steps leave within the seven days are refused.
+_HOURS_A_MINUTE = 3
+_MOST_HOURS = 60
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,7 +47,7 @@ def _say(text: str) -> None:
 
 
 def _command(options: Options) -> str:
-    """Return what makes this run again."""
+    """Return the command that repeats this run."""
     size = f"--minutes {options.seconds / 60:g} --kills {options.kills} --feed-minutes {options.size.minutes}"
     return f'make soak ARGS="{size} --seed {options.seed}"'
 
@@ -68,7 +71,10 @@ def _options(given: argparse.Namespace) -> Options:
         seed=given.seed,
         seconds=60 * given.minutes,
         kills=round(_KILLS_A_MINUTE * given.minutes) if given.kills is None else given.kills,
-        size=Size(minutes=round(_PACE * given.minutes) if given.feed_minutes is None else given.feed_minutes),
+        size=Size(
+            minutes=round(_PACE * given.minutes) if given.feed_minutes is None else given.feed_minutes,
+            past_hours=min(round(_HOURS_A_MINUTE * given.minutes), _MOST_HOURS),
+        ),
         pubsub=given.pubsub,
         short_leases=given.short_leases,
     )

@@ -2,21 +2,24 @@
 
 import sys
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 
-from services.console.accounts import read_accounts
-from services.console.replay_pages import replay_pages
-from services.console.stream_accounts import StreamAccounts, read_pages
+from shared.contracts.minutes import format_minute
+from shared.contracts.outcomes import MeshError
 from shared.feeds.definition import find_feed
-from shared.outcomes import MeshError
-from shared.streams import find_stream
+from shared.operations.accounts import read_accounts
+from shared.operations.replay_pages import replay_pages
+from shared.operations.stream_accounts import StreamAccounts, read_landings, read_pages
+from shared.streams.definition import Stream
+from shared.streams.forwarded import FORWARDED_FEEDS
 from tests.soak.engine import Engine
-from tests.soak.world import World
+from tests.soak.soak_mesh import SoakMesh
+from tests.soak.updates import not_logged
 
 # Past the longest spacing of the sweep (360 minutes) and past every patience that it has.
 _STEP = timedelta(minutes=365)
-_MOST_ROUNDS = 12
+_MAX_ROUNDS = 12
 # So many rounds that change nothing: nothing more will come.
 _HOPELESS = 4
 _SHOWN = 3
@@ -25,101 +28,126 @@ _QUIET_SECONDS = 2.0
 _BUSY_SECONDS = 400.0
 _PLANNED_SECONDS = 60.0
 _LOOK_SECONDS = 0.5
-_TELL_SECONDS = 30.0
-STREAM = find_stream("ioc_stream")
+_REPORT_SECONDS = 30.0
 
 
 class NotQuietError(MeshError):
-    """Messages are still on their way long after the last fault."""
+    """Messages are delivered long after the last fault."""
 
 
-def settle(world: World, engine: Engine, say: Callable[[str], None]) -> int:
-    """Bring everything to its end; return the rounds of sweeps that it took."""
+def settle(soak_mesh: SoakMesh, engine: Engine, say: Callable[[str], None]) -> int:
+    """Complete all work; return the number of sweeps that it took."""
     began = time.monotonic()
     engine.calm()
-    world.source.move_clock(0.0)
-    world.spoil_source()
-    world.lists.set_faults()
-    world.secops.set_faults()
-    if world.pubsub:
-        world.pubsub.set_faults()
-    plan_to(world, world.last)
+    soak_mesh.source.move_clock(0.0)
+    soak_mesh.spoil_source()
+    soak_mesh.lists.set_faults()
+    soak_mesh.secops.set_faults()
+    if soak_mesh.pubsub:
+        soak_mesh.pubsub.set_faults()
+    plan_to(soak_mesh, soak_mesh.last)
+    _replay_what_was_refused(soak_mesh)
     history: list[list[str]] = []
-    for rounds in range(_MOST_ROUNDS):
-        _await_quiet(world, say)
-        world.call("merger")
-        world.polled = datetime.now(UTC)
-        world.call("secops-poll")
-        _await_quiet(world, say)
-        open_accounts = unfinished(world)
+    for rounds in range(_MAX_ROUNDS):
+        _await_quiet(soak_mesh, say)
+        soak_mesh.call("merger")
+        soak_mesh.poll_and_count()
+        _await_quiet(soak_mesh, say)
+        open_accounts = unfinished(soak_mesh)
         say(f"{time.monotonic() - began:6.1f} s  after {rounds} sweeps {len(open_accounts)} accounts are open")
         for account in open_accounts[:_SHOWN]:
             say(f"          {account}")
         history.append(open_accounts)
         if not open_accounts or history[-_HOPELESS:] == [open_accounts] * _HOPELESS:
             return rounds
-        for moved in (world.planner_clock, world.poller_clock):
-            moved.move((rounds + 1) * _STEP.total_seconds())
-        world.call("planner", "/sweep")
-        world.call("secops-poll")
-        _replay_refused_pages(world)
-    return _MOST_ROUNDS
+        soak_mesh.planner_clock.move((rounds + 1) * _STEP.total_seconds())
+        soak_mesh.call("planner", "/sweep")
+        _replay_refused_pages(soak_mesh)
+    return _MAX_ROUNDS
 
 
-def unfinished(world: World) -> list[str]:
-    """Return every account that is not balanced yet."""
-    feeds = [
-        f"{feed} {text}"
-        for feed in world.size.feeds
-        for text in read_accounts(world.console, find_feed(feed)).mismatches()
-    ]
-    pages = read_pages(world.console.bucket, STREAM)
-    given_up = [f"page {page.sequence}: {page.delivery.reason}" for page in pages if page.delivery.dead]
-    return feeds + given_up + list(StreamAccounts(pages).mismatches())
+def unfinished(soak_mesh: SoakMesh) -> list[str]:
+    """Return every account that does not balance yet, and every dead minute: the source has a package for each."""
+    feeds: list[str] = []
+    for feed in soak_mesh.size.feeds:
+        accounts = read_accounts(soak_mesh.mesh_view, find_feed(feed))
+        dead = [account.minute for account in accounts.minutes if account.state == "dead"]
+        feeds += [f"{feed} {text}" for text in accounts.mismatches()]
+        feeds += [f"{feed} {format_minute(minute)} is dead" for minute in dead]
+    hours = [one for feed in FORWARDED_FEEDS for one in read_landings(soak_mesh.mesh_view.bucket, feed)]
+    streams = [f"{stream.name}: {text}" for stream in soak_mesh.streams for text in _unfinished(soak_mesh, stream)]
+    return feeds + streams + [*StreamAccounts(tuple(hours)).mismatches()]
 
 
-def plan_to(world: World, last: datetime) -> None:
-    """Have the planner come to a minute of every feed."""
+def _unfinished(soak_mesh: SoakMesh, stream: Stream) -> Iterator[str]:
+    """Yield what is wrong with a stream: pages, refusals, and items whose newest version is not in the log."""
+    bucket = soak_mesh.mesh_view.bucket
+    pages = read_pages(bucket, stream)
+    yield from (f"page {page.sequence}: {page.delivery.reason}" for page in pages if page.delivery.dead)
+    yield from StreamAccounts(pages, returning=bool(stream.unversioned)).mismatches()
+    shown = soak_mesh.shown.get(stream.name)
+    if shown and (left := not_logged(bucket, stream.name, shown)):
+        yield f"{len(left)} items are not in the log as they are, among them {left[0]}"
+
+
+def plan_to(soak_mesh: SoakMesh, last: datetime) -> None:
+    """Run the planner until a minute of every feed is planned, and the hours that are due by then."""
     deadline = time.monotonic() + _PLANNED_SECONDS
-    while any((plan := world.console.plan(feed)) is None or plan.watermark < last for feed in world.size.feeds):
-        world.show_planners(last)
-        world.call("planner")
+    while any(
+        (plan := soak_mesh.mesh_view.plan(feed)) is None or plan.watermark < soak_mesh.planned(feed, last)
+        for feed in soak_mesh.size.feeds
+    ):
+        soak_mesh.show_planners(last)
+        soak_mesh.call("planner")
         if time.monotonic() > deadline:
             raise NotQuietError(f"the planner did not come to {last} within {_PLANNED_SECONDS:.0f} s")
 
 
-def _await_quiet(world: World, say: Callable[[str], None]) -> None:
-    """Return when no push has been outstanding for a while, which where nobody counts them is a while without rows."""
+def _replay_what_was_refused(soak_mesh: SoakMesh) -> None:
+    """Request the past hours whose replay was refused or interrupted, as an operator repeats a command."""
+    deadline, fewest = time.monotonic() + _PLANNED_SECONDS, sys.maxsize
+    while left := [hour for hour in soak_mesh.past_hours if hour not in soak_mesh.replayed]:
+        if len(left) < fewest:
+            deadline, fewest = time.monotonic() + _PLANNED_SECONDS, len(left)
+        if time.monotonic() > deadline:
+            raise NotQuietError(f"{len(left)} replays: none was accepted for {_PLANNED_SECONDS:.0f} s")
+        soak_mesh.replay(left[0])
+
+
+def _await_quiet(soak_mesh: SoakMesh, say: Callable[[str], None]) -> None:
+    """Wait until no push is outstanding for a while; if pushes are not counted, until no rows are added."""
     deadline, since, before = time.monotonic() + _BUSY_SECONDS, time.monotonic(), -1
-    fewest, told = sys.maxsize, since
+    fewest, reported = sys.maxsize, since
     while time.monotonic() - since < _QUIET_SECONDS:
         if time.monotonic() > deadline:
-            raise NotQuietError(f"no less to do for {_BUSY_SECONDS:.0f} s: {_outstanding(world)}")
-        now = sum(_outstanding(world).values())
-        if world.pubsub and now < fewest:
+            raise NotQuietError(f"no less to do for {_BUSY_SECONDS:.0f} s: {_outstanding(soak_mesh)}")
+        now = sum(_outstanding(soak_mesh).values())
+        if soak_mesh.pubsub and now < fewest:
             fewest, deadline = now, time.monotonic() + _BUSY_SECONDS
-        if time.monotonic() - told > _TELL_SECONDS:
-            told = time.monotonic()
-            say(f"          on their way: {_outstanding(world)}")
-        if now != before or (world.pubsub and now):
+        if time.monotonic() - reported > _REPORT_SECONDS:
+            reported = time.monotonic()
+            say(f"          on their way: {_outstanding(soak_mesh)}")
+        if now != before or (soak_mesh.pubsub and now):
             before, since = now, time.monotonic()
         time.sleep(_LOOK_SECONDS)
 
 
-def _outstanding(world: World) -> dict[str, int]:
-    if world.pubsub is None:
-        rows = world.console.warehouse.query(f"SELECT COUNT(*) AS n FROM `{world.console.dataset}.minutes`")  # noqa: S608
+def _outstanding(soak_mesh: SoakMesh) -> dict[str, int]:
+    if soak_mesh.pubsub is None:
+        rows = soak_mesh.mesh_view.warehouse.query(f"SELECT COUNT(*) AS n FROM `{soak_mesh.mesh_view.dataset}.minutes`")  # noqa: S608
         return {"rows": next(iter(rows.result(timeout=60)))["n"]}
-    waiting = {name.rpartition("/")[2]: one.messages for name, one in world.pubsub.backlog().items()}
+    waiting = {name.rpartition("/")[2]: one.messages for name, one in soak_mesh.pubsub.backlog().items()}
     # What is kept for the operator waits for a person.
     return {name: count for name, count in waiting.items() if count and not name.endswith("-dead")}
 
 
-def _replay_refused_pages(world: World) -> None:
-    """Send pages again that SecOps had refused, as an operator does once the cause is gone.
+def _replay_refused_pages(soak_mesh: SoakMesh) -> None:
+    """Publish pages again that SecOps had refused, as an operator does once the cause is fixed.
 
-    `dead redrive` would do it too, but a backlog that is gone has taken dead letters with it.
+    `dead redrive` would do it too, but a lost backlog may include dead letters.
     """
-    for page in read_pages(world.console.bucket, STREAM):
-        if page.delivery.dead:
-            replay_pages(world.console.bucket, world.console.publisher, STREAM.name, page.sequence, page.sequence)
+    bucket, publisher = soak_mesh.mesh_view.bucket, soak_mesh.mesh_view.publisher
+    for stream in soak_mesh.streams:
+        for page in read_pages(bucket, stream):
+            if page.delivery.dead:
+                replay_pages(bucket, publisher, stream.name, page.sequence, page.sequence)

@@ -5,18 +5,23 @@ from typing import Any
 
 
 def page(report: Mapping[str, Any], command: str) -> Iterator[str]:
-    """Yield the figures of a run that balanced; `command` is what makes it run again."""
+    """Yield the figures of a run that balanced; `command` repeats the run."""
     verdict = report["verdict"]
     yield (
-        f"`{command}`: {verdict['minutes']:,} feed minutes with {verdict['rows']:,} rows and "
-        f"{verdict['notifications']:,} notifications, {report['kills']} kills and {report['faults']} other faults "
+        f"`{command}`: {verdict['minutes']:,} feed minutes and {verdict['hours']:,} hours of threat lists with "
+        f"{verdict['rows']:,} rows, "
+        f"{verdict['notifications']:,} notifications and {verdict['updates']:,} versions of alerts, issues and "
+        f"vulnerabilities, {report['kills']} kills and {report['faults']} other faults "
         f"within {report['seconds']:,} s. The last account was closed {report['settled_seconds']} s and "
         f"{report['sweeps_to_settle']} sweeps after the last fault."
     )
     yield ""
     yield (
-        f"**{verdict['minutes_lost']} minutes lost, {verdict['rows_lost']} rows lost, "
-        f"{verdict['rows_twice']} rows twice, {verdict['notifications_lost']} notifications lost.** "
+        f"At the end {_list(dict.fromkeys(('merged', 'absent', 'dead'), 0) | verdict['endings'])}. "
+        f"**{verdict['minutes_lost']} minutes or hours lost, {verdict['rows_lost']} rows lost, "
+        f"{verdict['rows_twice']} rows twice, {verdict['notifications_lost']} notifications lost, "
+        f"{verdict['updates_lost']} updates lost, {verdict['updates_twice']} updates twice.** "
+        f"{verdict['sweeps']} sweeps have read all issues of a project. "
         f"Of {verdict['requests']:,} requests SecOps got {verdict['requests_twice']} twice; "
         f"{verdict['most_twice']} may have been ambiguous."
     )
@@ -32,10 +37,10 @@ def _deaths(report: Mapping[str, Any]) -> Iterator[str]:
     yield "| part | kills | of these | s to be back, median | most |"
     yield "|---|---|---|---|---|"
     for part in dict.fromkeys(_part(kind) for kind in kinds):
-        own = {kind: count for kind, count in kinds.items() if _part(kind) == part}
-        special = {kind[len(part) :].strip(", "): count for kind, count in own.items() if kind != part}
+        of_part = {kind: count for kind, count in kinds.items() if _part(kind) == part}
+        special = {kind[len(part) :].strip(", "): count for kind, count in of_part.items() if kind != part}
         back = ready.get(part, {"median": "", "most": ""})
-        yield f"| {part} | {sum(own.values())} | {_list(special)} | {back['median']} | {back['most']} |"
+        yield f"| {part} | {sum(of_part.values())} | {_list(special)} | {back['median']} | {back['most']} |"
 
 
 def _part(kind: str) -> str:

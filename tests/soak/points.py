@@ -1,7 +1,7 @@
-"""Fault points: places at which a service dies when the soak has asked for it, in wrappers around its ports.
+"""Fault points: places in wrappers of the ports at which a service dies when the soak has armed them.
 
-No service knows of them: tests/soak/services builds the real services with these wrappers passed in. A point is armed
-by a file, and who deletes the file dies of it, once.
+The services do not know them: tests/soak/services builds the real services with these wrappers. A file arms a point;
+the process that deletes the file dies, once.
 """
 
 import os
@@ -18,7 +18,7 @@ VARIABLE = "GTI_MESH_FAULT_POINTS"
 
 @dataclass(frozen=True)
 class Points:
-    """The fault points of one service, armed in a folder."""
+    """The fault points of one service, armed by files in a folder."""
 
     folder: Path
     service: str
@@ -28,29 +28,29 @@ class Points:
         return self.folder / f"{self.service}.{place}"
 
     def arm(self, place: str) -> None:
-        """Have the service die at this place, the next time that it comes there."""
+        """Make the service die at this point, the next time that it reaches it."""
         self.file(place).touch()
 
     def disarm(self) -> list[str]:
-        """Take every arming back; return the places that were not reached."""
+        """Disarm all points; return those that were not reached."""
         armed = list(self.folder.glob(f"{self.service}.*.*"))
         for file in armed:
             file.unlink(missing_ok=True)
         return [file.name.removeprefix(f"{self.service}.") for file in armed]
 
     def reach(self, place: str) -> None:
-        """Die here, and everything that the service has started, if somebody has asked for it."""
+        """Kill this process and its children here, if this point is armed."""
         if self._take(place):
             die()
 
     def reach_within(self, place: str, seconds: float) -> None:
-        """Die a moment later, in the middle of what comes next."""
+        """Die a moment later, in the middle of the next step."""
         if self._take(place):
             Timer(seconds, die).start()
 
     @contextmanager
     def around(self, step: str) -> Iterator[None]:
-        """Have a point before a step and one after it."""
+        """Run a step with a point before it and one after it."""
         self.reach(f"{step}.before")
         yield
         self.reach(f"{step}.after")
@@ -63,23 +63,23 @@ class Points:
 
 
 def die() -> None:
-    """End the process group as `kill -9` does: nothing is finished, nothing is told to anybody."""
+    """End the process group as `kill -9` does, without any cleanup."""
     os.killpg(0, signal.SIGKILL)
 
 
 def here() -> Points:
-    """Return the points of the service that this process is."""
+    """Return the points of this process' service."""
     return Points(Path(os.environ[VARIABLE]), os.environ["K_SERVICE"])
 
 
 @dataclass(frozen=True)
 class MovedClock:
-    """The real clock, moved by the seconds in a file."""
+    """The real clock, shifted by the seconds in a file."""
 
     file: Path
 
     def __call__(self) -> datetime:
-        """Return the moved time."""
+        """Return the shifted time."""
         try:
             moved = float(self.file.read_text(encoding="ascii"))
         except FileNotFoundError:
@@ -87,7 +87,7 @@ class MovedClock:
         return datetime.now(UTC) + timedelta(seconds=moved)
 
     def move(self, seconds: float) -> None:
-        """Move the clock of everybody who reads this file, in one step."""
+        """Shift the clock of every process that reads this file, in one step."""
         unfinished = self.file.with_suffix(".new")
         unfinished.write_text(str(seconds), encoding="ascii")
         unfinished.replace(self.file)

@@ -9,26 +9,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from infra.local.machine import PubSub
-from shared.minutes import format_minute
+from infra.local.prerequisites import PubSub
+from shared.contracts.minutes import format_minute
 from tests.soak.ending import plan_to, settle
 from tests.soak.engine import Engine
 from tests.soak.plan import Event, plan_briefly, plan_events
+from tests.soak.sabotage import sabotage
 from tests.soak.secrets import find_key
-from tests.soak.story import tell
+from tests.soak.soak_mesh import Size, build_soak_mesh, soak_topology
+from tests.soak.story import minute_story
 from tests.soak.verdict import Verdict, judge
-from tests.soak.world import Size, build_world, soak_topology
 
 # After whose death a request may have been accepted and not recorded: one in every thread of the importer.
 _AMBIGUOUS = ("secops-import", "storage", "secops")
 
 # The short form's schedules are hurried; two cores that carry hundreds of minutes would do little but merge and sweep.
 _LONG_PACE = 3.0
+_TRICKS = 2
 
 
 @dataclass(frozen=True)
 class Options:
-    """What is asked for; without a number of kills it is the short form."""
+    """A run's options; without a number of kills it is the short form."""
 
     folder: Path
     seed: int
@@ -41,7 +43,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one soak has to show."""
+    """The result of a soak."""
 
     verdict: Verdict
     kills: Counter[str]
@@ -49,25 +51,27 @@ class Outcome:
 
 
 def soak(options: Options, say: Callable[[str], None]) -> Outcome:
-    """Run one soak; the state is left where it is."""
-    world = build_world(options.folder, seed=options.seed, size=options.size, pubsub=options.pubsub)
-    with world.mesh:
-        world.began = datetime.now(UTC)
-        world.spoil_source()
+    """Run one soak; its state folder is kept."""
+    soak_mesh = build_soak_mesh(options.folder, seed=options.seed, size=options.size, pubsub=options.pubsub)
+    with soak_mesh.mesh:
+        soak_mesh.began = datetime.now(UTC)
+        soak_mesh.spoil_source()
         # A feed begins where its planner first looks; what is before that was never promised.
-        plan_to(world, world.first)
-        engine = Engine(world, say, options.short_leases, 1.0 if options.kills is None else _LONG_PACE)
+        plan_to(soak_mesh, soak_mesh.first)
+        engine = Engine(soak_mesh, say, options.short_leases, 1.0 if options.kills is None else _LONG_PACE)
         began = time.monotonic()
         try:
-            engine.play(_events(options, embedded=world.pubsub is not None), options.seconds)
+            engine.play(_events(options, embedded=soak_mesh.pubsub is not None), options.seconds)
         finally:
             # A mount that only root can end must not be what a soak leaves.
             engine.release()
         played = time.monotonic() - began
         say(f"{played:6.1f} s  no more faults")
-        rounds = settle(world, engine, say)
+        rounds = settle(soak_mesh, engine, say)
         settled = time.monotonic() - began - played
-        verdict = judge(world, most_twice=_most_twice(engine))
+        verdict = judge(soak_mesh, most_twice=_most_twice(engine))
+        if verdict.balanced and options.kills is not None:
+            verdict.wrong += sabotage(soak_mesh, options.seed, _TRICKS, say)
     verdict.wrong += engine.unexpected
     verdict.wrong += [f"the API key is in {file}" for file in find_key(options.folder)]
     report = _report(options, engine, verdict, played, settled, rounds)
@@ -82,7 +86,7 @@ def _events(options: Options, *, embedded: bool) -> list[Event]:
 
 
 def _most_twice(engine: Engine) -> int:
-    """Return how many requests SecOps may have got twice: answers that were lost, and posts cut off by a death."""
+    """Return how many requests SecOps may have got twice: lost responses, and posts that a kill interrupted."""
     threads = soak_topology().services["secops-import"].concurrency
     deaths = sum(count for kind, count in engine.kills.items() if kind.split()[0] in _AMBIGUOUS)
     disks = sum(count for kind, count in engine.faults.items() if kind.endswith(": storage"))
@@ -105,16 +109,16 @@ def _report(
             part: {"median": round(median(times), 1), "most": round(max(times), 1)}
             for part, times in sorted(engine.ready.items())
         },
-        "answers": dict(sorted(engine.world.answers.items())),
+        "answers": dict(sorted(engine.soak_mesh.answers.items())),
         "verdict": {name: value for name, value in vars(verdict).items() if name != "first"},
     }
 
 
 def explain(options: Options, verdict: Verdict) -> list[str]:
-    """Return what somebody needs who wants to know why: the seed, what is wrong, and the first minute's story."""
+    """Return the information for debugging: the seed, the mismatches, and the first minute's history."""
     lines = [f"seed {options.seed}; the state is left in {options.folder}", *verdict.wrong[:40]]
     if verdict.first:
         feed, minute = verdict.first
         lines += ["", f"the story of {feed} {format_minute(minute)}:"]
-        lines += tell(options.folder / "state" / "logs", feed, minute)
+        lines += minute_story(options.folder / "state" / "logs", feed, minute)
     return lines

@@ -1,17 +1,17 @@
-"""The API key must be in nothing that a soak leaves: no log, no object, no table, no state."""
+"""The API key must not be in anything that a soak leaves: logs, objects, tables or state."""
 
 import gzip
 from collections.abc import Iterator
 from pathlib import Path
 
-from infra.local.parts import SIMULATOR_KEY
+from infra.local.process_specs import SIMULATOR_KEY
 
 _KEY = SIMULATOR_KEY.encode()
 _GZIP = b"\x1f\x8b"
 
 
 def find_key(folder: Path, key: bytes = _KEY) -> Iterator[Path]:
-    """Yield the files below a folder that hold the key, compressed ones too."""
+    """Yield the files below a folder that contain the key, including compressed ones."""
     for file in folder.rglob("*"):
         if file.is_file() and not file.is_symlink() and key in _content(file):
             yield file

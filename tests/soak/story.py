@@ -1,4 +1,4 @@
-"""The whole story of one minute, from the logs of everybody who had to do with it."""
+"""The history of one minute, from the logs of every service that handled it."""
 
 import json
 import re
@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from infra.local.virustotal.feeds import package_name
-from shared.minutes import format_minute, landing_name
+from shared.contracts.minutes import format_minute, landing_name
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)[.,]?(\d*)")
 
 
-def tell(logs: Path, feed: str, minute: datetime) -> list[str]:
+def minute_story(logs: Path, feed: str, minute: datetime) -> list[str]:
     """Return every log line that names a minute of a feed, in the order of their times."""
     names = (format_minute(minute), package_name(minute), landing_name(feed, minute))
     lines = sorted(line for log in sorted(logs.glob("*.log")) for line in _lines(log, feed, names))
@@ -37,7 +37,7 @@ def _moment(line: str) -> str:
 
 def _shortened(line: str) -> str:
     try:
-        told = json.loads(line)
-        return f"{told['severity']} {told['message']}"
+        entry = json.loads(line)
+        return f"{entry['severity']} {entry['message']}"
     except (ValueError, LookupError, TypeError):
         return line[:300]

@@ -1,19 +1,30 @@
 """The ports with fault points around every step that changes something."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.loader.load import Ledger
-from services.merger.merge import RunSql
+from services.merger.transactions import RunSql
+from services.secops_forwarder.importer.sending import Imports
+from shared.contracts.interfaces import (
+    Bucket,
+    Ledger,
+    LedgerRow,
+    Listed,
+    MinuteState,
+    Origin,
+    Outgoing,
+    Publisher,
+    Stored,
+    Writer,
+)
+from shared.contracts.messages import Message
 from shared.feeds.definition import Feed
 from shared.gcp.pubsub import PubSubPublisher
-from shared.gcp.storage import StorageBucket, storage_client
-from shared.ports import Bucket, LedgerRow, Listed, MinuteState, Outgoing, Publisher, Stored, Writer
-from shared.secops.deliver import Imports
-from shared.settings import MeshSettings
+from shared.gcp.storage import landing_bucket
+from shared.runtime.settings import MeshSettings
 from shared.warehouse.staging import LinesKept, LoadEnd, LoadJob, Staging
 from tests.soak.points import Points
 
@@ -37,9 +48,17 @@ class MortalBucket:
         """Return the address of an object."""
         return self.bucket.uri(name)
 
+    def name_of(self, uri: str) -> str:
+        """Return the name of the object at an address."""
+        return self.bucket.name_of(uri)
+
     def read(self, name: str) -> Stored | None:
         """Return an object."""
         return self.bucket.read(name)
+
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """Yield an object in pieces."""
+        return self.bucket.pieces(name)
 
     def create(self, name: str, data: bytes, content_type: str = "application/json") -> bool:
         """Write a new object."""
@@ -64,12 +83,16 @@ class MortalBucket:
             self.bucket.delete(name)
 
     def names(self, prefix: str) -> Iterable[str]:
-        """Return the names that begin so."""
+        """Return the names with a prefix."""
         return self.bucket.names(prefix)
 
     def listed(self, prefix: str, start: str) -> Iterable[Listed]:
-        """Return the objects that begin so, from a name on."""
+        """Return the objects with a prefix, starting at a name."""
         return self.bucket.listed(prefix, start)
+
+    def next_name(self, prefix: str, start: str) -> str | None:
+        """Return the first name with a prefix, starting at a name."""
+        return self.bucket.next_name(prefix, start)
 
 
 @dataclass(frozen=True)
@@ -79,10 +102,10 @@ class MortalPublisher:
     publisher: Publisher
     points: Points
 
-    def publish(self, topic: str, messages: Iterable[Outgoing]) -> int:
+    def publish(self, *messages: Message | Outgoing) -> int:
         """Publish all messages."""
         with self.points.around("publish"):
-            return self.publisher.publish(topic, messages)
+            return self.publisher.publish(*messages)
 
 
 @dataclass(frozen=True)
@@ -93,11 +116,15 @@ class MortalLedger:
     points: Points
 
     def states(self, feed: str, first: datetime, last: datetime) -> Sequence[MinuteState]:
-        """Return what is known."""
+        """Return the known states."""
         return self.ledger.states(feed, first, last)
 
+    def origin(self, feed: str, first: datetime, last: datetime) -> Origin:
+        """Return where a feed begins."""
+        return self.ledger.origin(feed, first, last)
+
     def record(self, rows: Sequence[LedgerRow]) -> None:
-        """Append rows; the step is named after what they tell."""
+        """Append rows; the step is named after their events."""
         with self.points.around(rows[0].event):
             self.ledger.record(rows)
 
@@ -119,14 +146,18 @@ class MortalStaging:
         with self.points.around("end"):
             return self.staging.end(job, seconds=seconds)
 
+    def history_days(self, feed: Feed) -> int | None:
+        """Return after how many days history expires."""
+        return self.staging.history_days(feed)
+
     def lines_kept(self, feed: Feed, minute: datetime) -> LinesKept:
-        """Return what the warehouse holds of a minute."""
+        """Return the warehouse's lines of a minute."""
         return self.staging.lines_kept(feed, minute)
 
 
 @dataclass(frozen=True)
 class MortalImports:
-    """SecOps, for a service that may die; the point after is between its answer and our record."""
+    """SecOps for a service that may die; the point after is between the response and its record."""
 
     imports: Imports
     points: Points
@@ -137,20 +168,21 @@ class MortalImports:
             self.imports.import_logs(log_type, body)
 
 
-def mortal_sql(run: RunSql, points: Points) -> Callable[[str], Sequence[Mapping[str, Any]]]:
-    """Return what runs SQL, with points around the merge's script and one inside it."""
+def mortal_sql(run: RunSql, points: Points) -> RunSql:
+    """Return a function that runs SQL, with points around the scripts of merges and folds and one inside each."""
 
-    def run_or_die(sql: str) -> Sequence[Mapping[str, Any]]:
+    def run_or_die(sql: str, *, seconds: float) -> Sequence[Mapping[str, Any]]:
         if "BEGIN TRANSACTION" not in sql:
-            return run(sql)
-        points.reach_within("merge.during", _INTO_THE_MERGE)
-        with points.around("merge"):
-            return run(sql)
+            return run(sql, seconds=seconds)
+        step = "merge" if "_staging" in sql else "fold"
+        points.reach_within(f"{step}.during", _INTO_THE_MERGE)
+        with points.around(step):
+            return run(sql, seconds=seconds)
 
     return run_or_die
 
 
 def mortal_edges(settings: MeshSettings, points: Points) -> tuple[Bucket, Publisher]:
     """Return the real bucket and publisher of a service, with points."""
-    bucket = StorageBucket(settings.bucket, storage_client(settings.project, settings.storage_emulator))
-    return MortalBucket(bucket, points), MortalPublisher(PubSubPublisher(settings.project), points)
+    bucket = landing_bucket(settings)
+    return MortalBucket(bucket, points), MortalPublisher(PubSubPublisher(settings.project, settings.prefix), points)

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.terraform.configuration import TERRAFORM
 
 ROOT = TERRAFORM.parents[1]
-PACKAGES = ("services", "shared", "infra")
+PACKAGES = ("gti_mesh", "services", "shared", "infra")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -23,11 +23,11 @@ class Method:
 
     @property
     def is_property(self) -> bool:
-        """Whether an attribute's mere mention runs it."""
+        """Whether reading an attribute executes it."""
         return any("property" in ast.unparse(one) for one in self.node.decorator_list)
 
     def takes(self, call: ast.Call) -> bool:
-        """Tell whether a call's arguments fit, which tells str.replace from a bucket's."""
+        """Return whether a call's arguments match, which distinguishes str.replace from a bucket's."""
         given = self.node.args
         names = [one.arg for one in (*given.posonlyargs, *given.args)][1:]
         required = len(names) - len(given.defaults)
@@ -61,13 +61,13 @@ class Module:
 
     @property
     def speaks_to_google(self) -> bool:
-        """Whether it imports one of Google's libraries, or what holds their clients."""
+        """Whether it imports one of Google's libraries, or a module that has their clients."""
         return any(f"{source}.".startswith(("google.", "shared.gcp.")) for source, _ in self.imports.values())
 
 
 @cache
 def read_module(name: str) -> Module | None:
-    """Return a module of the project, or None for anybody else's."""
+    """Return a module of the project, or None for other modules."""
     if name.split(".", maxsplit=1)[0] not in PACKAGES:
         return None
     path = ROOT.joinpath(*name.split("."))
@@ -107,7 +107,7 @@ def _imported(node: ast.AST) -> Iterator[tuple[str, tuple[str, str]]]:
 
 
 def expressions(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield every node that runs: all but annotations."""
+    """Yield every node that is executed: all but annotations."""
     yield node
     for name, value in ast.iter_fields(node):
         if name in {"annotation", "returns"}:

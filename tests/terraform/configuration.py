@@ -1,4 +1,4 @@
-"""The Terraform configuration as it is written: blocks by type and name, without what Terraform would make of them."""
+"""The Terraform configuration as written: blocks by type and name, not evaluated by Terraform."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,11 @@ from typing import Any
 
 import hcl2
 
-TERRAFORM = Path(__file__).parents[2] / "infra" / "terraform"
+from tests.support.paths import REPOSITORY
+
+# The module, and the root that calls it.
+TERRAFORM = REPOSITORY / "infra" / "terraform"
+DEPLOY = TERRAFORM / "deploy"
 
 Body = Mapping[str, Any]
 
@@ -26,14 +30,14 @@ class Block:
 
     @property
     def address(self) -> str:
-        """The block as other blocks name it."""
+        """The block's name in references."""
         return f"{self.type}.{self.name}"
 
 
 @cache
-def parsed() -> dict[str, Body]:
-    """Return every file of the configuration, parsed, by its name."""
-    return {path.name: hcl2.loads(path.read_text(encoding="utf-8")) for path in sorted(TERRAFORM.glob("*.tf"))}
+def parsed(folder: Path = TERRAFORM) -> dict[str, Body]:
+    """Return every file of the module (or of the root), parsed, by its name."""
+    return {path.name: hcl2.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.tf"))}
 
 
 def blocks() -> Iterator[Block]:
@@ -46,24 +50,25 @@ def blocks() -> Iterator[Block]:
                         yield Block(kind, block_type, name, unquoted(body), file)
 
 
-def used_types() -> dict[str, set[str]]:
-    """Return the resource and data types that the configuration uses."""
-    found: dict[str, set[str]] = defaultdict(set)
+def used_types() -> dict[str, dict[str, str]]:
+    """Return the resource and data types that the configuration uses, each with the provider that makes it."""
+    found: dict[str, dict[str, str]] = defaultdict(dict)
     for block in blocks():
-        found[block.kind].add(block.type)
+        default = block.type.partition("_")[0]
+        found[block.kind][block.type] = str(block.body.get("provider", default)).strip("${}")
     return dict(found)
 
 
-def variables() -> dict[str, Body]:
-    """Return the variables by name."""
+def variables(folder: Path = TERRAFORM) -> dict[str, Body]:
+    """Return the variables of the module (or of the root) by name."""
     return {
         name: unquoted(body)
-        for content in parsed().values()
+        for content in parsed(folder).values()
         for labelled in content.get("variable", ())
         for name, body in unquoted(labelled).items()
     }
 
 
 def unquoted(body: Body) -> dict[str, Any]:
-    """Return a block's content without the quotes that the parser leaves around labels, and without its own marks."""
+    """Return a block's content without the parser's quotes around labels, and without its own marks."""
     return {str(key).strip('"'): value for key, value in body.items() if not str(key).startswith("__")}

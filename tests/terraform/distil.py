@@ -1,10 +1,11 @@
-"""Distil what the Google provider knows of the resource types used here: run when a new type or provider is needed.
+"""Distil what the providers know of the resource types used here: run when a new type or provider is needed.
 
-    pip download --no-deps cdktf-cdktf-provider-google==16.12.1
-    .venv/bin/python -m tests.terraform.distil cdktf_cdktf_provider_google-16.12.1-py3-none-any.whl
+    pip download --no-deps cdktf-cdktf-provider-google==16.12.1 cdktf-cdktf-provider-google-beta==16.12.1 \\
+        cdktf-cdktf-provider-time==11.0.1
+    .venv/bin/python -m tests.terraform.distil *.whl
 
-The package is too large for every test run (100 MB of JSON), so what is kept is names, types and what is required.
-Its type definitions are made by machine from the provider's own schema, whose version they name.
+The packages are too large for every test run (200 MB of JSON), so what is kept is names, types and what is required.
+Their type definitions are made by machine from the providers' own schemas, whose versions they name.
 """
 
 import io
@@ -13,7 +14,7 @@ import re
 import sys
 import tarfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,10 @@ from tests.terraform.schema import SCHEMA
 Assembly = Mapping[str, Any]
 
 _DOCUMENTED = re.compile(r"docs/(?:resources|data-sources)/\w+#(\w+) ")
-_VERSION = re.compile(r"providers/hashicorp/google/([\d.]+)/docs/")
+_VERSION = re.compile(r"providers/hashicorp/([\w-]+)/([\d.]+)/docs/")
 _CHOICES = re.compile(r"(?:Possible|possible) values(?: are)?: \[([^\]]+)\]")
 _PRIMITIVES = {"string": "string", "number": "number", "boolean": "bool"}
-# What every generated class has beside the provider's own attributes.
+# What every generated class has in addition to the provider's attributes.
 _OWN = {"tfResourceType", "importFrom", "generateConfigForImport"}
 
 
@@ -41,12 +42,14 @@ def read_assembly(wheel: Path) -> Assembly:
             return types
 
 
-def class_name(terraform_type: str, kind: str) -> str:
+def class_name(terraform_type: str, kind: str, provider: str = "google") -> str:
     """Return the full name of the generated class of a resource or data type."""
-    words = terraform_type.removeprefix("google_").split("_")
+    words = terraform_type.split("_")
+    # Only the classes of google itself leave its name out; those of google-beta have it.
+    words = words if provider == "google-beta" else words[1:]
     words = [*(("data", "google") if kind == "data" else ()), *words]
     camel = "".join(word.capitalize() for word in words)
-    return f"@cdktf/provider-google.{camel[0].lower()}{camel[1:]}.{camel}"
+    return f"@cdktf/provider-{provider}.{camel[0].lower()}{camel[1:]}.{camel}"
 
 
 def distil(types: Assembly, name: str) -> dict[str, Any]:
@@ -127,17 +130,23 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
-def main(wheel: Path) -> None:
-    """Write the schema of every type that the configuration uses."""
-    types = read_assembly(wheel)
+def main(wheels: Sequence[Path]) -> None:
+    """Write the schema of every type that the configuration uses, from the provider that makes it."""
+    assemblies = {wheel: read_assembly(wheel) for wheel in wheels}
+    versions = {
+        provider: version
+        for types in assemblies.values()
+        for provider, version in _VERSION.findall(json.dumps(next(iter(types.values()))))
+    }
     kinds: dict[str, dict[str, Any]] = {"resource": {}, "data": {}}
     for kind, used in used_types().items():
-        kinds[kind] = {name: distil(types, class_name(name, kind)) for name in sorted(used)}
-    version = _VERSION.search(json.dumps(types[class_name("google_pubsub_topic", "resource") + "Config"]))
-    assert version
-    schema = {"provider": "hashicorp/google", "version": version.group(1), "from": wheel.name, **kinds}
+        for name, provider in sorted(used.items()):
+            full = class_name(name, kind, provider)
+            types = next(one for one in assemblies.values() if full in one)
+            kinds[kind][name] = distil(types, full)
+    schema = {"versions": versions, "from": [wheel.name for wheel in wheels], **kinds}
     SCHEMA.write_text(json.dumps(schema, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main([Path(name) for name in sys.argv[1:]])

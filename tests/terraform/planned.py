@@ -1,4 +1,4 @@
-"""Plans of the configuration: what real Terraform would make of it, without a cloud."""
+"""Real Terraform on a copy of the configuration: plans, and applies to the fake project."""
 
 import json
 import os
@@ -11,28 +11,32 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tests.terraform.configuration import TERRAFORM
+from tests.support.paths import REPOSITORY
+from tests.terraform.cloud import Cloud
+from tests.terraform.configuration import DEPLOY, TERRAFORM
 from tests.terraform.provider import running_provider
+from tests.terraform.schema import schema
 
-ROOT = TERRAFORM.parents[1]
-_SECONDS = 60
+PROJECT = "my-project"
+IMAGE = "europe-west3-docker.pkg.dev/my-project/gti-mesh/gti-mesh:0.1.0"
+_SECONDS = 120
 
 
 class RefusedError(Exception):
-    """Terraform refused the configuration or its variables; the text is its own."""
+    """Terraform refused the configuration or its variables; the text is Terraform's."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that an apply into an empty project would make."""
+    """Everything that an apply into an empty project would create."""
 
     content: Mapping[str, Any]
 
     @cached_property
     def resources(self) -> list[Mapping[str, Any]]:
-        """What is planned: address, type, name, index and values."""
-        found: list[Mapping[str, Any]] = self.content["planned_values"]["root_module"]["resources"]
-        return [one for one in found if one["mode"] == "managed"]
+        """The planned resources: address, type, name, index and values."""
+        (module,) = self.content["planned_values"]["root_module"]["child_modules"]
+        return [one for one in module["resources"] if one["mode"] == "managed"]
 
     def all(self, kind: str, name: str | None = None) -> dict[str, Mapping[str, Any]]:
         """Return the values of all resources of a type (and name), by index or, without one, by name."""
@@ -49,35 +53,50 @@ class Plan:
 
 @dataclass(frozen=True)
 class Workspace:
-    """A copy of the configuration, away from a developer's own variables and state."""
+    """A copy of module and root, without a developer's variables and state, and the project that it applies to.
+
+    Terraform works in the root; the module is two folders up, as in the repository.
+    """
 
     folder: Path
     environment: Mapping[str, str]
+    cloud: Cloud
 
     def initialise(self) -> None:
-        """Prepare for everything else; the provider is there already, so nothing is downloaded."""
-        self._run("init", "-no-color", "-backend=false", "-input=false")
+        """Initialise Terraform; the providers are local, so nothing is downloaded."""
+        self.run("init", "-no-color", "-backend=false", "-input=false")
 
     def plan(self, **variables: object) -> Plan:
         """Plan with these variables; raise RefusedError when Terraform refuses."""
-        given = {"project_id": "my-project", "image": "host/path/gti-mesh:0.1.0", **variables}
-        file = self.folder / "given.tfvars.json"
-        file.write_text(json.dumps(given), encoding="utf-8")
-        return self.plan_file(file)
+        return self.plan_file(self._given(variables))
 
     def plan_file(self, file: Path) -> Plan:
         """Plan with the variables in a file."""
-        self._run("plan", "-no-color", "-input=false", "-lock=false", "-out=plan", f"-var-file={file}")
-        return Plan(json.loads(self._run("show", "-json", "plan")))
+        self.run("plan", "-no-color", "-input=false", "-lock=false", "-out=plan", f"-var-file={file}")
+        return Plan(json.loads(self.run("show", "-json", "plan")))
+
+    def apply(self, *options: str, **variables: object) -> list[tuple[str, str, str]]:
+        """Apply with these variables; return the changes in the cloud, without waits."""
+        return self._done("apply", *options, f"-var-file={self._given(variables)}")
+
+    def destroy(self, **variables: object) -> list[tuple[str, str, str]]:
+        """Destroy everything in the state; return the changes in the cloud."""
+        return self._done("destroy", f"-var-file={self._given(variables)}")
+
+    def nothing_to_do(self, **variables: object) -> bool:
+        """Return whether a plan with these variables is empty."""
+        plan = self.plan(**variables)
+        changes = [one["change"]["actions"] for one in plan.content.get("resource_changes", ())]
+        return not [actions for actions in changes if actions not in (["no-op"], ["read"])]
 
     def validate(self) -> None:
         """Validate; raise RefusedError when Terraform refuses."""
-        self._run("validate", "-no-color")
+        self.run("validate", "-no-color")
 
-    def _run(self, *arguments: str) -> str:
-        command = [shutil.which("terraform") or "terraform", arguments[0], *_plain(arguments[0]), *arguments[1:]]
+    def run(self, *arguments: str) -> str:
+        """Run Terraform in the root; return its output, or raise RefusedError with it."""
         done = subprocess.run(  # noqa: S603 the command is ours
-            command,
+            [shutil.which("terraform") or "terraform", *arguments],
             cwd=self.folder,
             env=self.environment,
             capture_output=True,
@@ -86,27 +105,38 @@ class Workspace:
             check=False,
         )
         if done.returncode:
-            raise RefusedError(" ".join(f"{done.stdout}{done.stderr}".replace("│", " ").split()))
+            # `test -json` reports on its standard output.
+            raise RefusedError(" ".join((done.stderr or done.stdout).replace("│", " ").split()))
         return done.stdout
 
+    def _given(self, variables: Mapping[str, object]) -> Path:
+        file = self.folder / "given.tfvars.json"
+        file.write_text(json.dumps({"project_id": PROJECT, "image": IMAGE, **variables}), encoding="utf-8")
+        return file
 
-def _plain(command: str) -> list[str]:
-    return ["-no-color"] if command != "init" else []
+    def _done(self, *command: str) -> list[tuple[str, str, str]]:
+        self.cloud.journal.clear()
+        self.run(command[0], "-no-color", "-input=false", "-lock=false", "-auto-approve", *command[1:])
+        return list(self.cloud.journal)
 
 
 @contextmanager
-def workspace(folder: Path) -> Iterator[Workspace]:
-    """Lay out a copy of the configuration with what it reads, and the provider's double beside it."""
-    copied = folder / "infra" / "terraform"
-    copied.mkdir(parents=True)
-    for file in (*TERRAFORM.glob("*.tf"), TERRAFORM / "access.yaml"):
+def workspace(folder: Path, cloud: Cloud | None = None) -> Iterator[Workspace]:
+    """Copy the configuration with the files that it reads, and the fake of the providers."""
+    root = folder / "infra" / "terraform" / "deploy"
+    root.mkdir(parents=True)
+    for file in TERRAFORM.glob("*.tf"):
+        shutil.copy(file, root.parent)
+    for file in (*DEPLOY.glob("*.tf"), *DEPLOY.glob("*.example")):
         if file.name != "backend.tf":
-            shutil.copy(file, copied)
-    shutil.copy(ROOT / "infra" / "topology.yaml", copied.parent)
-    (folder / "shared").symlink_to(ROOT / "shared")
+            shutil.copy(file, root)
+    for name in ("topology.yaml", "access.yaml"):
+        shutil.copy(REPOSITORY / "infra" / name, root.parents[1])
+    (folder / "shared").symlink_to(REPOSITORY / "shared")
     (folder / "rc").touch()
-    with running_provider() as address:
-        made = Workspace(copied, _environment(folder, address))
+    cloud = cloud or Cloud()
+    with running_provider(cloud) as address:
+        made = Workspace(root, _environment(folder, address), cloud)
         made.initialise()
         yield made
 
@@ -128,5 +158,5 @@ def _environment(folder: Path, address: str) -> dict[str, str]:
         # It would ask for newer versions of itself.
         "CHECKPOINT_DISABLE": "1",
         "NO_PROXY": "127.0.0.1",
-        "TF_REATTACH_PROVIDERS": json.dumps({"registry.terraform.io/hashicorp/google": attached}),
+        "TF_REATTACH_PROVIDERS": json.dumps({f"hashicorp/{name}": attached for name in schema()["versions"]}),
     }

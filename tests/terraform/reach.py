@@ -1,27 +1,29 @@
-"""Which calls to Google an entry point's code can reach.
+"""The calls to Google that an entry point's code can reach.
 
-From the entry function on, every function, class and variable that is named is followed; an attribute may be a method
-of any class that has been named on the way, if the arguments fit (rapid type analysis). That finds too much rather than
-too little. What access.yaml names under `calls` is a leaf; any other network call in a module that speaks to Google is
-a find of its own.
+From the entry function on, every named function, class and variable is followed; an attribute may be a method of any
+class that was named before, if the arguments match (rapid type analysis). So it finds too much rather than too little.
+Calls that access.yaml lists under `calls` are leaves; any other network call in a module that uses Google's libraries
+is reported separately.
 """
 
 import ast
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 
-from shared import messages
+from shared.contracts import messages
 from tests.terraform.clients import google_methods
 from tests.terraform.code import Class, Method, Module, expressions, read_module
 
 _TOPICS = {name: str(getattr(messages, name)) for name in ("FEED_MINUTES", "MINUTES_LANDED", "IOC_PAGES")}
+_KINDS = (messages.MinuteRequested, messages.MinuteLanded, messages.MinuteAbsent, messages.IocPageLanded)
+_MESSAGES = {kind.__name__: kind.topic for kind in _KINDS}
 # By house rule every network call has a timeout of its own.
 _OF_NETWORK_CALLS = {"timeout", "retry"}
 
 
 @dataclass
 class Reach:
-    """What has been found, while it grows to everything."""
+    """The findings so far, growing until complete."""
 
     leaves: Set[str]
     calls: set[str] = field(default_factory=set)
@@ -47,7 +49,7 @@ class Reach:
         return {topic for module, node in self._units.values() for topic in self._published(module, node)}
 
     def sql(self) -> set[str]:
-        """Return the names of the SQL files that reached code names."""
+        """Return the names of the SQL files that reached code uses."""
         return {
             one.value.rpartition("/")[2]
             for _, unit in self._units.values()
@@ -129,19 +131,33 @@ class Reach:
                 yield from self._topics_of(module, one.args[0])
 
     def _topics_of(self, module: Module, written: ast.expr) -> Iterator[str]:
-        if isinstance(written, ast.Name) and written.id in _TOPICS:
-            yield _TOPICS[written.id]
-        elif isinstance(written, ast.Call) and ast.unparse(written.func) == "dead_letter_topic":
-            given = ast.unparse(written.args[0])
-            # A variable: what the callers pass, and only where something can be poison at all.
-            names = [given] if given in _TOPICS else self._passed_topics() if self._calls("Poison") else []
-            yield from (messages.dead_letter_topic(_TOPICS[name]) for name in names)
-        else:
-            yield from (_TOPICS[name] for name in module.imports if name in _TOPICS)
+        match ast.unparse(written.func) if isinstance(written, ast.Call) else "":
+            case "dead_letter":
+                # Only where something can be poison at all.
+                received = self._received() if self._calls("Poison") else []
+                yield from map(messages.dead_letter_topic, received)
+            case "given_up":
+                yield from map(messages.dead_letter_topic, self._made())
+            case _:
+                yield from self._made()
+                yield from (_TOPICS[name] for name in module.imports if name in _TOPICS)
 
-    def _passed_topics(self) -> list[str]:
-        passed = (keyword for _, unit in self._units.values() for keyword in _keywords(unit))
-        return [ast.unparse(one.value) for one in passed if one.arg == "topic" and ast.unparse(one.value) in _TOPICS]
+    def _received(self) -> list[str]:
+        """Return the topics whose pushes a reached entry point handles."""
+        calls = (one for _, unit in self._units.values() for one in expressions(unit) if isinstance(one, ast.Call))
+        handled = [ast.unparse(one.args[0]) for one in calls if ast.unparse(one.func) == "push_handler"]
+        return [getattr(messages, name).name for name in handled]
+
+    def _made(self) -> set[str]:
+        """Return the topics of the message types that reached code creates or parses, except in annotations."""
+        named = {
+            name
+            for module, unit in self._units.values()
+            if module.name != messages.__name__
+            for one in expressions(unit)
+            for name in _named(one)
+        }
+        return {topic for name, topic in _MESSAGES.items() if name in named}
 
     def _calls(self, name: str) -> bool:
         nodes = (one for _, unit in self._units.values() for one in expressions(unit))
@@ -159,12 +175,6 @@ def _runs(method: Method, call: ast.Call | None) -> bool:
     if call is None or method.is_property:
         return True
     return method.takes(call)
-
-
-def _keywords(unit: ast.AST) -> Iterator[ast.keyword]:
-    for one in expressions(unit):
-        if isinstance(one, ast.Call):
-            yield from one.keywords
 
 
 def _is_network_call(call: ast.Call) -> bool:

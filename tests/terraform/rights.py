@@ -1,4 +1,4 @@
-"""What an identity needs by the calls that its code reaches, and what access.yaml grants it."""
+"""The needs of an identity by the calls that its code reaches, and its grants in access.yaml."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,22 +8,19 @@ from typing import Any
 import yaml
 
 from infra.topology import read_topology
+from tests.support.paths import REPOSITORY
 from tests.terraform.code import ROOT
-from tests.terraform.configuration import TERRAFORM
 from tests.terraform.reach import Reach
 
 Entry = tuple[str, frozenset[str]]
 
 # Entries that the topology does not tell: the job, and the commands that an operator runs against the cloud.
 _COMMANDS = {
-    "provision": [("services.console.provision", frozenset({"provision_mesh"}))],
+    "provision": [("shared.operations.provision", frozenset({"provision_mesh"}))],
     "operator": [
-        ("services.console.main", frozenset({"audit", "replay"})),
-        (
-            "services.console.operate",
-            frozenset({"status", "gaps", "list_dead", "show_dead", "redrive_dead", "discard_dead"}),
-        ),
-        ("services.console.secops", frozenset({"replay"})),
+        *((f"gti_mesh.{name}", frozenset({name})) for name in ("audit", "gaps", "replay", "status")),
+        ("gti_mesh.dead", frozenset({"list_dead", "show_dead", "redrive_dead", "discard_dead"})),
+        ("gti_mesh.secops", frozenset({"replay"})),
     ],
 }
 
@@ -38,7 +35,7 @@ _WRITING_SQL = re.compile(r"\b(MERGE|INSERT|DELETE|UPDATE|CREATE|ALTER)\b")
 @cache
 def access() -> Mapping[str, Any]:
     """Return access.yaml."""
-    content: Mapping[str, Any] = yaml.safe_load((TERRAFORM / "access.yaml").read_text(encoding="utf-8"))
+    content: Mapping[str, Any] = yaml.safe_load((REPOSITORY / "infra" / "access.yaml").read_text(encoding="utf-8"))
     return content
 
 
@@ -53,7 +50,7 @@ def entries() -> dict[str, list[Entry]]:
 
 @cache
 def reach_of(identity: str) -> Reach:
-    """Return what an identity's code reaches."""
+    """Return the calls that an identity's code reaches."""
     reach = Reach(frozenset(access()["calls"]))
     for module, names in entries()[identity]:
         reach.follow(module, names)
@@ -61,12 +58,14 @@ def reach_of(identity: str) -> Reach:
 
 
 def needed(identity: str) -> set[str]:
-    """Return what the calls need, as `where role`, topics by name."""
+    """Return the roles that the calls need, as `where role`, topics by name."""
     reach = reach_of(identity)
     found = {need for call in reach.calls for need in access()["calls"][call]}
     if "topic roles/pubsub.publisher" in found:
         found.remove("topic roles/pubsub.publisher")
         found |= {f"topic {topic}" for topic in reach.topics()}
+    if identity == "operator":
+        found |= {need for needs in access()["commands"].values() for need in needs}
     return found | {_of_sql(name) for name in reach.sql()}
 
 
@@ -78,21 +77,21 @@ def _of_sql(name: str) -> str:
 
 
 def granted(identity: str) -> set[str]:
-    """Return what access.yaml grants, in the same words."""
+    """Return the grants of access.yaml in the same format."""
     given = access()["operator"] if identity == "operator" else access()["identities"][identity]
     return set(_granted(given))
 
 
 def _granted(given: Mapping[str, Any]) -> Iterator[str]:
-    for where in ("project", "dataset", "secops", "bucket"):
+    for where in ("project", "dataset", "secops", "bucket", "secret", "job"):
         yield from (f"{where} {role}" for role in given.get(where, ()))
     yield from (f"topic {topic}" for topic in given.get("topics", ()))
     if given.get("subscriptions"):
         yield "subscription roles/pubsub.subscriber"
-    if given.get("secret"):
-        yield "secret roles/secretmanager.secretAccessor"
+    for service, roles in given.get("services", {}).items():
+        yield from (f"service {service} {role}" for role in roles)
 
 
-def held(roles: Iterable[str]) -> set[str]:
-    """Return roles with everything that they hold."""
+def permissions_of(roles: Iterable[str]) -> set[str]:
+    """Return roles with their permissions."""
     return {each for role in roles for each in (role, *_HOLDS.get(role, ()))}

@@ -1,4 +1,4 @@
-"""The Google provider's schema, of the types that are used here, as tests/terraform/distil.py has written it down."""
+"""The schemas of the providers' types in use, as tests/terraform/distil.py has written them."""
 
 import json
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-SCHEMA = Path(__file__).with_name("google_provider.json")
+SCHEMA = Path(__file__).with_name("providers.json")
 
 Type = Mapping[str, Any]
 

@@ -1,8 +1,8 @@
-"""What is kept cannot be destroyed by an apply, read by strangers, or deleted by age where it is needed."""
+"""Stored data cannot be destroyed by an apply, read by others, or deleted by age while it is needed."""
 
-from shared.minutes import landing_name, manifest_name
-from shared.secops.pages import page_name
-from tests.doubles import NOON
+from shared.contracts.minutes import landing_name, manifest_name
+from shared.streams.page_log import page_name
+from tests.support.doubles import NOON
 from tests.terraform.configuration import blocks
 from tests.terraform.planned import Plan
 
@@ -15,7 +15,7 @@ KEPT = {
 
 
 def test_what_holds_data_refuses_to_be_destroyed() -> None:
-    """Bucket, dataset, secret, and the subscriptions with their backlog."""
+    """Bucket, dataset, secret, and the subscriptions with their backlog refuse to be destroyed."""
     prevented = {
         block.address
         for block in blocks()
@@ -25,7 +25,7 @@ def test_what_holds_data_refuses_to_be_destroyed() -> None:
 
 
 def test_a_destroyed_dataset_or_bucket_would_have_to_be_empty(plan: Plan) -> None:
-    """History is in the tables that the dataset holds."""
+    """A dataset or bucket can be destroyed only when it is empty; history is in the dataset's tables."""
     (dataset,) = plan.all("google_bigquery_dataset").values()
     (bucket,) = plan.all("google_storage_bucket").values()
     assert dataset["delete_contents_on_destroy"] is False
@@ -35,14 +35,14 @@ def test_a_destroyed_dataset_or_bucket_would_have_to_be_empty(plan: Plan) -> Non
 
 
 def test_services_are_protected_and_apis_stay_on(plan: Plan) -> None:
-    """Unless somebody says otherwise."""
+    """Services are protected and APIs stay enabled, unless overridden."""
     services = {**plan.all("google_cloud_run_v2_service"), **plan.all("google_cloud_run_v2_job")}
     assert all(one["deletion_protection"] for one in services.values())
     assert not any(one["disable_on_destroy"] for one in plan.all("google_project_service").values())
 
 
 def test_the_bucket_is_nobody_elses(plan: Plan) -> None:
-    """IAM alone decides, the public is shut out, and what was deleted comes back for a week."""
+    """Access to the bucket is by IAM only and never public, and deleted objects can be restored for a week."""
     (bucket,) = plan.all("google_storage_bucket").values()
     assert bucket["uniform_bucket_level_access"] is True
     assert bucket["public_access_prevention"] == "enforced"
@@ -50,7 +50,7 @@ def test_the_bucket_is_nobody_elses(plan: Plan) -> None:
 
 
 def deleted_by_age(plan: Plan, name: str) -> bool:
-    """Tell whether a lifecycle rule deletes an object of this name one day."""
+    """Return whether a lifecycle rule ever deletes an object of this name."""
     (bucket,) = plan.all("google_storage_bucket").values()
     return any(
         rule["action"][0]["type"] == "Delete"
@@ -62,13 +62,13 @@ def deleted_by_age(plan: Plan, name: str) -> bool:
 
 
 def test_packages_leave_with_their_manifest(plan: Plan) -> None:
-    """One without the other would make every replay of the minute a dead letter."""
+    """Packages and manifests are deleted together; otherwise every replay of the minute would be a dead letter."""
     assert deleted_by_age(plan, manifest_name("domains", NOON))
     assert deleted_by_age(plan, f"{landing_name('domains', NOON)}-0123456789ab.ndjson.gz")
 
 
 def test_state_rejects_pages_and_dead_letters_stay(plan: Plan) -> None:
-    """Rejected lines are nowhere else, and a stream without its last page would begin anew."""
+    """State, rejects, pages and dead letters are kept: rejects have no other copy, and streams need their last page."""
     stem = f"{landing_name('domains', NOON)}-0123456789ab"
     kept = [
         f"{stem}.rejects.ndjson",
@@ -76,12 +76,19 @@ def test_state_rejects_pages_and_dead_letters_stay(plan: Plan) -> None:
         "state/planner/domains.json",
         "state/streams/ioc_stream.json",
         page_name("ioc_stream", 1),
-        "dead/feed-minutes-dead/17.json",
+        "dead/2026-11-21/feed-minutes-dead/17-141030123-44136fa355b3.json",
     ]
     assert [name for name in kept if deleted_by_age(plan, name)] == []
 
 
 def test_the_key_is_made_by_hand(plan: Plan) -> None:
-    """A version made by Terraform would lie in its state file."""
+    """The key is added manually, since a version made by Terraform would be in its state file."""
     assert plan.all("google_secret_manager_secret")
     assert not plan.all("google_secret_manager_secret_version")
+
+
+def test_releases_stay_and_nothing_pretends_to_delete_them(plan: Plan) -> None:
+    """An image with an immutable tag cannot be deleted, so a cleanup policy would do nothing."""
+    (repository,) = plan.all("google_artifact_registry_repository").values()
+    assert repository["docker_config"] == [{"immutable_tags": True}]
+    assert repository["cleanup_policies"] == []

@@ -1,7 +1,7 @@
-"""As much of Terraform's plug-in protocol, version 5, as planning needs: messages by field numbers.
+"""The part of Terraform's plug-in protocol, version 5, that planning and applying need: messages by field numbers.
 
-Field numbers and names are those of docs/plugin-protocol in github.com/hashicorp/terraform; a map is written as what it
-is on the wire, a list of key and value.
+Field numbers and names are from docs/plugin-protocol in github.com/hashicorp/terraform; a map is written as on the
+wire, as a list of keys and values.
 """
 
 from collections.abc import Iterator, Mapping
@@ -40,9 +40,30 @@ _MESSAGES: Mapping[str, Mapping[str, str]] = {
     "Configure": {"terraform_version": "1 string", "config": "2 Value"},
     "TypedConfig": {"type_name": "1 string", "config": "2 Value"},
     "Diagnostics": {"diagnostics": "1 *Diagnostic"},
-    "Proposed": {"type_name": "1 string", "prior_state": "2 Value", "proposed_new_state": "3 Value"},
-    "Planned": {"planned_state": "1 Value", "diagnostics": "4 *Diagnostic", "legacy_type_system": "5 bool"},
+    "Step": {"attribute_name": "1 string"},
+    "Path": {"steps": "1 *Step"},
+    "Proposed": {
+        "type_name": "1 string",
+        "prior_state": "2 Value",
+        "proposed_new_state": "3 Value",
+        "config": "4 Value",
+    },
+    "Planned": {
+        "planned_state": "1 Value",
+        "requires_replace": "2 *Path",
+        "diagnostics": "4 *Diagnostic",
+        "legacy_type_system": "5 bool",
+    },
+    "Apply": {"type_name": "1 string", "prior_state": "2 Value", "planned_state": "3 Value"},
+    "Applied": {"new_state": "1 Value", "diagnostics": "3 *Diagnostic", "legacy_type_system": "4 bool"},
+    # Of a resource and of a data source alike.
+    "Reading": {"type_name": "1 string", "value": "2 Value"},
     "Read": {"state": "1 Value", "diagnostics": "2 *Diagnostic"},
+    "RawState": {"json": "1 bytes"},
+    "Upgrade": {"type_name": "1 string", "version": "2 int64", "raw_state": "3 RawState"},
+    "Import": {"type_name": "1 string", "id": "2 string"},
+    "Imported": {"type_name": "1 string", "state": "2 Value"},
+    "Imports": {"imported_resources": "1 *Imported", "diagnostics": "2 *Diagnostic"},
 }
 
 _Field = descriptor_pb2.FieldDescriptorProto

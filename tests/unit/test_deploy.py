@@ -1,14 +1,13 @@
-"""docs/deploy.md keeps up with the Terraform, the command and the tests that it names."""
+"""docs/deploy.md is consistent with Terraform, the command and the tests that it names."""
 
 import re
-from pathlib import Path
 
 import yaml
 from typer.main import get_command
 
-from services.console.main import app
+from gti_mesh.main import app
+from tests.support.paths import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[2]
 TERRAFORM = REPOSITORY / "infra/terraform"
 PAGE = (REPOSITORY / "docs/deploy.md").read_text(encoding="utf-8")
 DECLARED = "\n".join(file.read_text(encoding="utf-8") for file in TERRAFORM.glob("*.tf"))
@@ -16,7 +15,7 @@ TOPOLOGY = yaml.safe_load((REPOSITORY / "infra/topology.yaml").read_text(encodin
 
 
 def test_every_resource_it_names_exists() -> None:
-    """By type and name, as `-target` and `state rm` take them."""
+    """Resources are named by type and name, as for `-target` and `state rm`."""
     declared = {".".join(found) for found in re.findall(r'^resource "(\w+)" "(\w+)"', DECLARED, re.MULTILINE)}
     named = set(re.findall(r"\b(google_\w+\.\w+)", PAGE))
     assert named
@@ -24,15 +23,15 @@ def test_every_resource_it_names_exists() -> None:
 
 
 def test_what_it_takes_down_or_leaves_is_what_is_protected() -> None:
-    """Nothing with data is destroyed by a plan that forgot it."""
+    """A plan that omits a resource with data does not destroy it."""
     blocks = re.findall(r'^resource "(\w+)" "(\w+)" \{(.*?)^\}', DECLARED, re.MULTILINE | re.DOTALL)
     protected = {f"{kind}.{name}" for kind, name, block in blocks if re.search(r"prevent_destroy\s*=\s*true", block)}
     [removed] = re.findall(r"state rm (.+)", PAGE)
-    assert set(removed.split()) == protected
+    assert set(removed.split()) == {f"module.mesh.{name}" for name in protected}
 
 
 def test_every_variable_it_names_exists() -> None:
-    """In the settings' names, and as `-var`."""
+    """Variables are named as settings, and as `-var`."""
     variables = set(re.findall(r'^variable "(\w+)"', DECLARED, re.MULTILINE))
     named = set(re.findall(r"-var (\w+)=", PAGE)) | set(re.findall(r"`(\w+) = ", PAGE))
     named |= {"location", "feeds", "operators", "plan_back_minutes", "deletion_protection", "image", "region"}
@@ -41,7 +40,7 @@ def test_every_variable_it_names_exists() -> None:
 
 
 def test_every_output_it_names_exists() -> None:
-    """As `terraform output` prints it."""
+    """Outputs are named as for `terraform output`."""
     outputs = set(re.findall(r'^output "(\w+)"', DECLARED, re.MULTILINE))
     named = set(re.findall(r"output -json (\w+)", PAGE))
     assert named
@@ -49,7 +48,7 @@ def test_every_output_it_names_exists() -> None:
 
 
 def test_every_command_it_names_exists() -> None:
-    """Of gti-mesh, with its options."""
+    """Every gti-mesh command on the page exists, with its options."""
     commands = getattr(get_command(app), "commands")  # noqa: B009 click's group type is not typer's to promise
     lines = re.findall(r"gti-mesh ((?:status|replay|audit|provision|dead)\b[^`\n&|]*)", PAGE)
     assert lines
@@ -61,12 +60,29 @@ def test_every_command_it_names_exists() -> None:
 
 
 def test_services_and_schedules_are_those_of_the_topology() -> None:
-    """By which gcloud finds them, and buildpacks their source."""
+    """gcloud finds services and schedules by the names in the topology."""
     assert set(re.findall(r"gcloud scheduler jobs run (\S+)", PAGE)) <= set(TOPOLOGY["schedules"])
-    assert set(re.findall(r"(?:services proxy|update-traffic|run deploy) (\S+)", PAGE)) <= set(TOPOLOGY["services"])
-    [built] = re.findall(r"run deploy (\S+)", PAGE)
-    declared = TOPOLOGY["services"][built]
+    assert set(re.findall(r"(?:services proxy|services update-traffic) (\S+)", PAGE)) <= set(TOPOLOGY["services"])
     [deleted] = re.findall(r"pubsub subscriptions delete ((?:[\w \\-]|\n  )+)", PAGE)
     assert set(deleted.replace("\\", " ").split()) == set(TOPOLOGY["subscriptions"])
-    assert f"--function {declared['target']} " in PAGE
-    assert f"GOOGLE_FUNCTION_SOURCE={declared['source']}" in PAGE
+
+
+def test_the_quota_it_names_is_what_the_services_may_use() -> None:
+    """The page's quota is the CPU of all instances that the topology allows at once."""
+    used = sum(one["instances"]["max"] * float(one["cpu"]) for one in TOPOLOGY["services"].values())
+    assert f"up to {used:.0f} vCPU at once" in PAGE
+
+
+def test_a_backfill_names_the_quota_that_it_needs() -> None:
+    """The page's quota for a backfill is that of the simulated number of downloaders."""
+    scale = (REPOSITORY / "docs/scale.md").read_text(encoding="utf-8")
+    [count] = set(re.findall(r"hour by hour, (\d+) downloaders", scale))
+    used = int(count) * float(TOPOLOGY["services"]["downloader"]["cpu"])
+    assert f"{count} of them use up to {used:.0f} vCPU" in scale
+
+
+def test_the_time_it_names_is_what_an_apply_waits_for() -> None:
+    """The page's time is that of an apply without customer-managed keys; the metrics' wait runs in parallel."""
+    waits = dict(re.findall(r'^resource "time_sleep" "(\w+)" \{.*?create_duration = "(\d+)s"', DECLARED, re.M | re.S))
+    minutes = sum(int(waits[name]) for name in ("apis", "accounts", "metrics")) / 60
+    assert f"at least {minutes:.0f} minutes in all, {int(waits['metrics']) / 60:.0f} of them" in PAGE

@@ -1,4 +1,7 @@
-"""What the wire tests share: topics, an environment, and a way to open an entry point as functions-framework does."""
+"""Fixtures of the wire tests.
+
+Topics, an environment, and a client of an entry point as functions-framework serves it.
+"""
 
 import base64
 import json
@@ -14,10 +17,10 @@ from google.api_core.exceptions import AlreadyExists
 from google.cloud.pubsub_v1.publisher.client import Client as PublisherClient
 from google.cloud.pubsub_v1.subscriber.client import Client as SubscriberClient
 
-from infra.local.endpoints import Endpoints
-from tests.warehouse import Warehouse, provisioned
+from infra.endpoints import Endpoints
+from tests.support.paths import REPOSITORY
+from tests.support.warehouse import Warehouse, provisioned
 
-REPOSITORY = Path(__file__).parents[2]
 TOPICS = ("feed-minutes", "feed-minutes-dead", "minutes-landed", "minutes-landed-dead", "ioc-pages", "ioc-pages-dead")
 # The example of the W3C's recommendation.
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -28,7 +31,7 @@ Pull = Callable[[str], list[dict[str, Any]]]
 
 @pytest.fixture
 def wired(emulators: Endpoints, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Endpoints]:
-    """Give a service the environment of a mesh on the emulators, with every topic and a subscription to each."""
+    """Yield a service's environment for a mesh on the emulators, with every topic and a subscription to each."""
     monkeypatch.chdir(tmp_path)
     for name, value in emulators.environment().items():
         monkeypatch.setenv(name, value)
@@ -71,7 +74,7 @@ def warehouse(wired: Endpoints, shared_warehouse: Warehouse, monkeypatch: pytest
 
 @pytest.fixture
 def open_service() -> Open:
-    """Open an entry point: its folder under services, and its target."""
+    """Return a client of an entry point: its folder under services, and its target."""
 
     def opened(service: str, target: str) -> FlaskClient:
         source = REPOSITORY / "services" / service / "main.py"
@@ -83,7 +86,7 @@ def open_service() -> Open:
 
 @pytest.fixture
 def pull(wired: Endpoints) -> Iterator[Pull]:
-    """Read everything that a topic has got: body (as JSON where it is) and attributes."""
+    """Read all messages of a topic: body (parsed if it is JSON) and attributes."""
     with SubscriberClient() as subscriber:
 
         def pulled(topic: str) -> list[dict[str, Any]]:

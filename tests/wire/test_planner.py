@@ -6,20 +6,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from flask.testing import FlaskClient
 
-from infra.local.endpoints import Endpoints
+from infra.endpoints import Endpoints
+from shared.contracts.minutes import format_minute, last_due
 from shared.gcp.storage import StorageBucket, storage_client
-from shared.minutes import format_minute, last_due
 from tests.wire.conftest import TRACEPARENT, Open, Pull
-
-STATE = "state/planner/domains.json"
 
 
 @pytest.fixture
 def service(wired: Endpoints, open_service: Open, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
-    """Return the planner's client for a feed that it has never planned, with an empty ledger."""
+    """Return the planner's client for a feed that was never planned, with an empty ledger."""
     from shared.feeds.definition import known_feeds
     from shared.gcp.bigquery import bigquery_client
-    from shared.settings import MeshSettings, read_settings
+    from shared.runtime.settings import MeshSettings, read_settings
     from shared.warehouse.provision import provision
 
     monkeypatch.setenv("BQ_DATASET", "planner_wire")
@@ -27,7 +25,7 @@ def service(wired: Endpoints, open_service: Open, monkeypatch: pytest.MonkeyPatc
     settings = read_settings(MeshSettings)
     storage = storage_client(wired.project, wired.storage)
     bucket = StorageBucket(wired.bucket, storage)
-    bucket.delete(STATE)
+    _clear_state(bucket)
     provision(
         warehouse=bigquery_client(settings),
         storage=storage,
@@ -36,11 +34,17 @@ def service(wired: Endpoints, open_service: Open, monkeypatch: pytest.MonkeyPatc
         feeds=[known_feeds()["domains"]],
     )
     yield open_service("planner", "plan")
-    bucket.delete(STATE)
+    _clear_state(bucket)
+
+
+def _clear_state(bucket: StorageBucket) -> None:
+    """Delete plans and accepted replays: the bucket is shared by the tests of a process."""
+    for stored in bucket.listed("state/", ""):
+        bucket.delete(stored.name)
 
 
 def test_a_tick_publishes_what_is_due(service: FlaskClient, pull: Pull) -> None:
-    """The answer says what was published; a second tick in the same minute has nothing to do."""
+    """The response says what was published; a second tick in the same minute has nothing to do."""
     before = last_due(datetime.now(UTC))
     answer = service.post("/", json={})
     assert answer.status_code == 200
@@ -51,7 +55,7 @@ def test_a_tick_publishes_what_is_due(service: FlaskClient, pull: Pull) -> None:
 
 
 def test_requests_carry_the_trace_of_the_call(service: FlaskClient, pull: Pull) -> None:
-    """Every minute of one tick has the tick's trace; without one, the planner begins one."""
+    """Every minute of one tick has the tick's trace; without one, the planner starts one."""
     service.post("/", json={}, headers={"traceparent": TRACEPARENT})
     assert {message["attributes"]["traceparent"] for message in pull("feed-minutes")} == {TRACEPARENT}
     now = format_minute(last_due(datetime.now(UTC)))
@@ -61,7 +65,7 @@ def test_requests_carry_the_trace_of_the_call(service: FlaskClient, pull: Pull) 
 
 
 def test_a_sweep_after_a_tick_finds_nothing_yet(service: FlaskClient, pull: Pull) -> None:
-    """What was just asked for is on its way, not missing."""
+    """A minute that was just requested is in progress, not missing."""
     service.post("/", json={})
     answer = service.post("/sweep", json={})
     assert answer.status_code == 200
@@ -70,7 +74,7 @@ def test_a_sweep_after_a_tick_finds_nothing_yet(service: FlaskClient, pull: Pull
 
 
 def test_a_range_is_replayed(service: FlaskClient, pull: Pull) -> None:
-    """Both ends are included and the requests say why they exist."""
+    """Both ends are included, and the requests contain the cause."""
     first = last_due(datetime.now(UTC)) - timedelta(hours=2)
     body = {"feed": "domains", "first": format_minute(first), "last": format_minute(first + timedelta(minutes=2))}
     answer = service.post("/replay", json=body)
@@ -86,19 +90,26 @@ def test_a_range_is_replayed(service: FlaskClient, pull: Pull) -> None:
         ({"feed": "nope", "first": "2026-11-21T14:10Z", "last": "2026-11-21T14:10Z"}, "FEEDS has: domains"),
         ({"feed": "domains", "first": "2020-01-01T00:01Z", "last": "2020-01-01T00:00Z"}, "ends before it begins"),
         ({"feed": "domains", "first": "2020-01-01T00:00Z", "last": "2020-01-01T00:00Z"}, "no manifest in bucket"),
-        ({"feed": "domains", "first": "2020-01-01T00:00Z", "last": "2099-01-01T00:00Z"}, "lies in the future"),
+        ({"feed": "domains", "first": "2020-01-01T00:00Z", "last": "2099-01-01T00:00Z"}, "is not due yet"),
     ],
 )
 def test_a_range_that_cannot_come_is_refused(service: FlaskClient, pull: Pull, body: object, reason: str) -> None:
-    """400 with the reason, and nothing published."""
+    """An invalid range gets 400 with the reason, and nothing is published."""
     answer = service.post("/replay", json=body)
     assert answer.status_code == 400
     assert reason in answer.get_json()["error"]
     assert not pull("feed-minutes")
 
 
+def test_a_run_without_dead_letters_has_nothing_to_take_out(service: FlaskClient) -> None:
+    """Reading Pub/Sub and the ledger, on emulators, with no subscription of dead letters at all."""
+    answer = service.post("/dead-letters", json={})
+    assert answer.status_code == 200
+    assert answer.get_json() == {"dead-letters": {"discarded": 0, "closed": 0, "complete": True}}
+
+
 def test_another_path_is_named(service: FlaskClient) -> None:
-    """404 says which paths there are."""
+    """An unknown path gets a 404 that names the existing ones."""
     answer = service.post("/plan", json={})
     assert answer.status_code == 404
     assert "/sweep" in answer.get_json()["error"]
@@ -107,7 +118,7 @@ def test_another_path_is_named(service: FlaskClient) -> None:
 def test_a_missing_dataset_is_a_clear_failure(
     service: FlaskClient, open_service: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """500 with what to run, so that the schedule shows red."""
+    """Without a dataset the response is a 500 with what to run, so that the schedule shows an error."""
     service.post("/", json={})
     monkeypatch.setenv("BQ_DATASET", "never_made")
     answer = open_service("planner", "plan").post("/sweep", json={})

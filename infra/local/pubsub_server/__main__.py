@@ -10,39 +10,49 @@ from pathlib import Path
 
 import grpc
 
-from infra.local.pubsub_server import catalog, control, database, faults, leases, log, push, rpc, service
+from infra.local.pubsub_server.catalog import Catalog
+from infra.local.pubsub_server.control import control
+from infra.local.pubsub_server.database import Database
+from infra.local.pubsub_server.faults import Faults
+from infra.local.pubsub_server.leases import Leases
+from infra.local.pubsub_server.message_store import MessageStore
+from infra.local.pubsub_server.publisher import Publisher
+from infra.local.pubsub_server.push import Push
+from infra.local.pubsub_server.rpc import service_handler
+from infra.local.pubsub_server.subscriber import Subscriber
 from infra.local.web import Server
 
-_ENDS = (signal.SIGTERM, signal.SIGINT)
-# Every pull that waits holds a thread.
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# Every waiting pull occupies a thread.
 _THREADS = 64
-_TIDY_SECONDS = 10.0
-# A publish request of Pub/Sub's 10 MB with its framing.
+_EXPIRY_SECONDS = 10.0
+# A publish request of the maximum 10 MB plus framing.
 _OPTIONS = (("grpc.max_receive_message_length", 12_000_000), ("grpc.so_reuseport", 0))
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until stopped."""
     options = _options()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    # A thread that ended alone would leave its subscription without deliveries, and nobody would know.
+    # Otherwise a thread that died would silently leave its subscription without deliveries.
     threading.excepthook = _end
-    # Before any thread begins, so that none of them is interrupted.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
-    file, rules = database.Database(options.state), faults.Faults()
-    backlog = log.Log(file, catalog.Catalog(file), rules)
-    lessor = leases.Leases(backlog)
-    pusher = push.Push(lessor, concurrency=options.push_concurrency, most_pause=options.push_backoff)
+    # Before any thread starts, so that no thread receives the signals.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    database, faults = Database(options.state), Faults()
+    store = MessageStore(database, Catalog(database), faults)
+    leases = Leases(store)
+    push = Push(leases, concurrency=options.push_concurrency, max_pause_seconds=options.push_backoff)
+    services = (Publisher(store), Subscriber(leases, push))
     server = grpc.server(ThreadPoolExecutor(_THREADS), options=_OPTIONS)
-    server.add_generic_rpc_handlers(rpc.handlers(service.Service(backlog, lessor, pusher).methods(), rules))
+    server.add_generic_rpc_handlers([service_handler(service, faults) for service in services])
     server.add_insecure_port(f"127.0.0.1:{options.port}")
     server.start()
-    Server(options.control_port, control.control(rules, backlog)).start()
-    while not signal.sigtimedwait(_ENDS, _TIDY_SECONDS):
-        backlog.tidy()
+    Server(options.control_port, control(faults, store)).start()
+    while not signal.sigtimedwait(_SIGNALS, _EXPIRY_SECONDS):
+        store.delete_expired()
     server.stop(grace=None).wait()
-    file.close()
-    # Python would wait for the threads of pulls that wait themselves.
+    database.close()
+    # Python would wait for the threads of waiting pulls.
     os._exit(0)
 
 
@@ -56,8 +66,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--port", type=int, required=True, help="of the gRPC API")
     parser.add_argument("--control-port", type=int, required=True, help="of the control endpoint, over HTTP")
     parser.add_argument("--state", type=Path, required=True, help="SQLite file of topics, subscriptions and backlog")
-    parser.add_argument("--push-concurrency", type=int, default=8, help="requests at once, a subscription (8)")
-    parser.add_argument("--push-backoff", type=float, default=60.0, help="most seconds of rest after refusals (60)")
+    parser.add_argument("--push-concurrency", type=int, default=8, help="requests at once for each subscription (8)")
+    parser.add_argument("--push-backoff", type=float, default=60.0, help="longest pause after nacks, in seconds (60)")
     return parser.parse_args()
 
 

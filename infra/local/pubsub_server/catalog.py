@@ -1,6 +1,7 @@
-"""Topics and subscriptions by name: in memory for every call, and in the file for the next start."""
+"""Topics and subscriptions by name, in memory and in the file."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import grpc
 
@@ -8,93 +9,117 @@ from infra.local.pubsub_server.database import Database
 from infra.local.pubsub_server.filters import Filter, parse_filter
 from infra.local.pubsub_server.rpc import Message, Refused, Subscription, Topic, seconds
 
-_FIXED = {"name", "topic", "filter", "enable_message_ordering"}
-_PUT = """
-    INSERT INTO resources (name, config) VALUES (?, ?)
-    ON CONFLICT (name) DO UPDATE SET config = excluded.config RETURNING id"""
+_IMMUTABLE = {"name", "topic", "filter", "enable_message_ordering"}
+# Pub/Sub's name for the topic of a subscription whose topic was deleted.
+_DELETED_TOPIC = "_deleted-topic_"
 
 
 @dataclass(frozen=True)
 class Resource:
-    """A topic, or a subscription of one; once changed it is another object with the same id."""
+    """A topic or a subscription; a change makes a new object with the same id.
+
+    `config` is the Topic or Subscription message, `matches` the subscription's filter.
+    """
 
     id: int
-    name: str
-    short: str
-    topic: str
     config: Message
-    wants: Filter
+    matches: Filter
+
+    @cached_property
+    def name(self) -> str:
+        """The full name, `projects/.../topics/...` for example."""
+        return str(self.config.name)
+
+    @cached_property
+    def short_name(self) -> str:
+        """The last part of the name."""
+        return self.name.rpartition("/")[2]
+
+    @cached_property
+    def topic(self) -> str:
+        """The name of a subscription's topic; empty for a topic."""
+        return str(getattr(self.config, "topic", ""))
 
 
 class Catalog:
     """Every topic and subscription."""
 
     def __init__(self, database: Database) -> None:
-        """Read what the last run left."""
+        """Read the state of the last run."""
         self._database = database
-        self._known: dict[str, Resource] = {}
-        # A topic or subscription by its name, or None.
-        self.get = self._known.get
-        with database.transaction() as run:
-            for number, name, config in run.execute("SELECT id, name, config FROM resources").fetchall():
-                self._remember(number, (Topic if "/topics/" in name else Subscription).FromString(config))
+        self._resources: dict[str, Resource] = {}
+        with database.transaction() as transaction:
+            for id_, name, config in transaction.run("read_resources").fetchall():
+                self._remember(id_, (Topic if "/topics/" in name else Subscription).FromString(config))
+
+    def get(self, name: str) -> Resource | None:
+        """Return a topic or subscription, or None."""
+        return self._resources.get(name)
 
     def find(self, name: str) -> Resource:
-        """Return a topic or subscription; raise Refused when there is none."""
-        if found := self._known.get(name):
+        """Return a topic or subscription; raise Refused if there is none."""
+        if found := self.get(name):
             return found
         raise Refused(f"Resource not found (resource={name}).", grpc.StatusCode.NOT_FOUND)
 
-    def every(self, kind: str) -> list[Resource]:
-        """Return all `topics` or `subscriptions`, by name."""
-        return [one for name, one in sorted(self._known.items()) if f"/{kind}/" in name]
+    def topics(self, project: str = "") -> list[Resource]:
+        """Return the topics by name, of all projects or one (`projects/...`)."""
+        return self._list("topics", project)
 
-    def configs(self, kind: str, project: str) -> list[Message]:
-        """Return the settings of all `topics` or `subscriptions` of a project."""
-        return [one.config for one in self.every(kind) if one.name.startswith(f"{project}/")]
+    def subscriptions(self, project: str = "") -> list[Resource]:
+        """Return the subscriptions by name, of all projects or one (`projects/...`)."""
+        return self._list("subscriptions", project)
 
-    def of_topic(self, topic: str) -> list[Resource]:
+    def _list(self, kind: str, project: str) -> list[Resource]:
+        prefix = f"{project}/" if project else ""
+        return [one for name, one in sorted(self._resources.items()) if f"/{kind}/" in name and name.startswith(prefix)]
+
+    def subscriptions_of(self, topic: str) -> list[Resource]:
         """Return the subscriptions of a topic."""
-        # A call may add one meanwhile.
-        return [one for one in tuple(self._known.values()) if one.topic == topic]
+        # A copy, because another call may add one concurrently.
+        return [one for one in tuple(self._resources.values()) if one.topic == topic]
 
-    def names_of_topic(self, topic: str) -> list[str]:
-        """Return the names of a topic's subscriptions; raise Refused when there is no such topic."""
-        return [one.name for one in self.of_topic(self.find(topic).name)]
+    def acknowledged_retention_seconds(self, topic: str) -> float:
+        """Return how long a topic retains acknowledged messages."""
+        keepers = [one for one in self.subscriptions_of(topic) if one.config.retain_acked_messages]
+        if found := self.get(topic):
+            keepers.append(found)
+        return max((seconds(one.config.message_retention_duration) for one in keepers), default=0.0)
 
-    def kept_seconds(self, topic: str) -> float:
-        """Return how long a topic's messages are kept that everyone has acknowledged."""
-        keepers = [self.get(topic), *(one for one in self.of_topic(topic) if one.config.retain_acked_messages)]
-        return max((seconds(one.config.message_retention_duration) for one in keepers if one), default=0.0)
-
-    def store(self, config: Message, *, new: bool = False) -> Resource:
-        """Add a topic or subscription, or replace its settings; raise Refused when a new one's name is taken."""
-        with self._database.transaction() as run:
-            if new and config.name in self._known:
+    def create(self, config: Message) -> Resource:
+        """Add a topic or subscription; raise Refused if its name is taken."""
+        with self._database.lock:
+            if config.name in self._resources:
                 raise Refused(f"Resource already exists ({config.name}).", grpc.StatusCode.ALREADY_EXISTS)
-            [number] = run.execute(_PUT, (config.name, config.SerializeToString())).fetchone()
-            return self._remember(number, config)
+            return self.store(config)
 
-    def _remember(self, number: int, config: Message) -> Resource:
-        topic, wants = getattr(config, "topic", ""), parse_filter(getattr(config, "filter", ""))
-        self._known[config.name] = Resource(number, config.name, config.name.rpartition("/")[2], topic, config, wants)
-        return self._known[config.name]
+    def store(self, config: Message) -> Resource:
+        """Add a topic or subscription, or replace its settings."""
+        with self._database.transaction() as transaction:
+            values = {"name": config.name, "config": config.SerializeToString()}
+            [id_] = transaction.run("store_resource", **values).fetchone()
+            return self._remember(id_, config)
 
-    def changed(self, config: Message, mask: Message) -> Message:
+    def _remember(self, id_: int, config: Message) -> Resource:
+        resource = Resource(id_, config, parse_filter(getattr(config, "filter", "")))
+        self._resources[config.name] = resource
+        return resource
+
+    def merged(self, config: Message, mask: Message) -> Message:
         """Return a resource's settings with the masked fields taken from `config`; nothing is stored yet."""
-        if _FIXED.intersection(mask.paths) or not mask.IsValidForDescriptor(config.DESCRIPTOR):
+        if _IMMUTABLE.intersection(mask.paths) or not mask.IsValidForDescriptor(config.DESCRIPTOR):
             raise Refused(f"update_mask: {', '.join(mask.paths)} cannot be changed")
         merged = type(config).FromString(self.find(config.name).config.SerializeToString())
         mask.MergeMessage(config, merged, replace_message_field=True, replace_repeated_field=True)
         return merged
 
-    def remove(self, name: str) -> None:
-        """Delete a topic, which leaves its subscriptions their backlog, or a subscription with its backlog."""
-        gone = self.find(name)
-        with self._database.transaction() as run:
-            run.execute("DELETE FROM resources WHERE id = ?", (gone.id,))
-            run.execute("DELETE FROM deliveries WHERE subscription = ?", (gone.id,))
-            del self._known[name]
-        for one in self.of_topic(name):
-            one.config.topic = "_deleted-topic_"
-            self.store(one.config)
+    def delete(self, name: str) -> None:
+        """Delete a topic, whose subscriptions keep their backlog, or a subscription with its backlog."""
+        resource = self.find(name)
+        with self._database.transaction() as transaction:
+            transaction.run("delete_resource", id=resource.id)
+            transaction.run("delete_backlog", subscription=resource.id)
+            del self._resources[name]
+        for subscription in self.subscriptions_of(name):
+            subscription.config.topic = _DELETED_TOPIC
+            self.store(subscription.config)

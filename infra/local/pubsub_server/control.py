@@ -1,21 +1,12 @@
-"""The control endpoint, for tests and soak runs only: faults on request, and how much waits where."""
+"""The control endpoint, for tests and soak runs only: fault injection and backlogs."""
 
-from pydantic import TypeAdapter
-
+from infra.local.faults.routes import fault_routes
 from infra.local.pubsub_server.faults import Faults, Rule
-from infra.local.pubsub_server.log import Log
-from infra.local.web import Answer, Request, Respond, checked, dispatch, json_answer, route
+from infra.local.pubsub_server.message_store import MessageStore
+from infra.local.web import Respond, dispatch, json_answer, json_route
 
 
-def control(faults: Faults, log: Log) -> Respond:
-    """Return what answers on the control port."""
-
-    def replace_faults(request: Request) -> Answer:
-        faults.replace(TypeAdapter(tuple[Rule, ...]).validate_json(request.body))
-        return json_answer(200, {})
-
-    routes = [
-        route("PUT", "/control/faults", checked(replace_faults)),
-        route("GET", "/control/backlog", lambda _: json_answer(200, log.waiting())),
-    ]
+def control(faults: Faults, store: MessageStore) -> Respond:
+    """Return the handler of the control port."""
+    routes = [*fault_routes(faults, Rule), json_route("GET", "/control/backlog", lambda _: store.backlog())]
     return dispatch(routes, lambda asked: json_answer(404, {"error": f"there is no {asked.method} {asked.path}"}))

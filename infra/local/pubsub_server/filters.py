@@ -15,7 +15,7 @@ _WORD = re.compile(
 
 
 def parse_filter(text: str) -> Filter:
-    """Return whether attributes pass, as a function; raise ValueError for what is no filter."""
+    """Return a function that tests attributes; raise ValueError for an invalid filter."""
     words = [_word(found) for found in _WORD.finditer(text)][::-1]
     passes: Filter = _expression(words) if words else lambda _: True
     if words:
@@ -24,7 +24,7 @@ def parse_filter(text: str) -> Filter:
 
 
 def _word(found: re.Match[str]) -> Any:
-    """Return an operator as it is written, and a condition as a function."""
+    """Return an operator as text, and a condition as a function."""
     texts = [json.loads(text) if text and len(text) > 1 and text[0] == '"' else text for text in found.groups()]
     operator, prefixed, prefix, present, key, compared, value, stray = texts
     if stray:
@@ -36,10 +36,10 @@ def _word(found: re.Match[str]) -> Any:
     return operator
 
 
-# Recursive descent: each function takes what it understands off the end of `words`.
+# Recursive descent: each function pops the words that it parses from the end of `words`.
 def _expression(words: list[Any]) -> Filter:
     parts, operator = [_term(words)], words[-1] if words else ""
-    # Pub/Sub too wants parentheses where both are used.
+    # Pub/Sub also requires parentheses where both are used.
     while words and words[-1] == operator and operator in ("AND", "OR"):
         words.pop()
         parts.append(_term(words))

@@ -1,6 +1,6 @@
-"""gRPC without generated code, and Google's messages as raw protobuf: proto-plus takes many times as long."""
+"""gRPC without generated code, with Google's messages as raw protobuf: proto-plus is many times slower."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -9,10 +9,10 @@ from google.pubsub_v1 import types
 
 from infra.local.pubsub_server.faults import Faults
 
-# Classes made at run time, of whose fields a type checker knows nothing.
+# Classes made at run time; a type checker does not know their fields.
 Message = Any
-# Its first argument is a request; what it returns is a message, the fields of one, or nothing.
-Answer = Callable[[Message, grpc.ServicerContext], Any]
+Context = grpc.ServicerContext
+Method = Callable[[Message, Context], Any]
 
 Empty, FieldMask = empty_pb2.Empty, field_mask_pb2.FieldMask
 Topic, Subscription, PubsubMessage = types.Topic.pb(), types.Subscription.pb(), types.PubsubMessage.pb()
@@ -20,37 +20,45 @@ ReceivedMessage, StreamingPullResponse = types.ReceivedMessage.pb(), types.Strea
 
 
 class Refused(Exception):
-    """A call that ends with a gRPC status; by default the caller's argument is wrong."""
+    """A call fails with a gRPC status; the default is INVALID_ARGUMENT."""
 
     def __init__(self, text: str, code: grpc.StatusCode = grpc.StatusCode.INVALID_ARGUMENT) -> None:
         super().__init__(text)
         self.code = code
 
 
-def handlers(answers: Mapping[str, Answer], faults: Faults) -> list[grpc.GenericRpcHandler]:
-    """Return both of Google's services, which have no method in common; one that is not there is UNIMPLEMENTED."""
-    found = {method: _handler(method, answer, faults) for method, answer in answers.items()}
-    return [grpc.method_handlers_generic_handler(f"google.pubsub.v1.{it}", found) for it in ("Publisher", "Subscriber")]
+def service_handler(service: object, faults: Faults) -> grpc.GenericRpcHandler:
+    """Return the gRPC service named after an object's class; each public method, such as `create_topic`, is an RPC.
+
+    RPCs without a method are UNIMPLEMENTED.
+    """
+    methods = {_rpc_name(name): getattr(service, name) for name in vars(type(service)) if not name.startswith("_")}
+    handlers = {rpc: _method_handler(rpc, method, faults) for rpc, method in methods.items()}
+    return grpc.method_handlers_generic_handler(f"google.pubsub.v1.{type(service).__name__}", handlers)
 
 
-def _handler(method: str, answer: Answer, faults: Faults) -> Any:
-    # CreateTopic takes a topic itself, and DeleteTopic has no answer of its own.
-    asked = getattr(types, f"{method}Request", None) or getattr(types, method.removeprefix("Create"))
-    answered = getattr(types, f"{method}Response", None)
-    read, written = asked.pb().FromString, lambda message: message.SerializeToString()
-    if method.startswith("Streaming"):
-        return grpc.stream_stream_rpc_method_handler(answer, read, written)
+def _rpc_name(method: str) -> str:
+    return "".join(word.capitalize() for word in method.split("_"))
 
-    def respond(request: Message, context: grpc.ServicerContext) -> Message:
-        if rule := faults.fires("refuse", method):
-            context.abort(grpc.StatusCode[rule.code], f"the control endpoint asked to refuse {method}")
+
+def _method_handler(rpc: str, method: Method, faults: Faults) -> Any:
+    # The request of CreateTopic is a Topic, and DeleteTopic has no response type.
+    request_type = getattr(types, f"{rpc}Request", None) or getattr(types, rpc.removeprefix("Create"))
+    response_type = getattr(types, f"{rpc}Response", None)
+    parse, write = request_type.pb().FromString, lambda message: message.SerializeToString()
+    if rpc.startswith("Streaming"):
+        return grpc.stream_stream_rpc_method_handler(method, parse, write)
+
+    def respond(request: Message, context: Context) -> Message:
+        if rule := faults.fires("refuse", rpc):
+            context.abort(grpc.StatusCode[rule.code], f"a fault refused {rpc}")
         try:
-            found = answer(request, context)
+            answer = method(request, context)
         except Refused as refused:
             context.abort(refused.code, str(refused))
-        return answered.pb()(**(found or {})) if answered else found or Empty()
+        return response_type.pb()(**(answer or {})) if response_type else answer or Empty()
 
-    return grpc.unary_unary_rpc_method_handler(respond, read, written)
+    return grpc.unary_unary_rpc_method_handler(respond, parse, write)
 
 
 def seconds(time: Message) -> float:

@@ -1,4 +1,4 @@
-"""A Google SecOps that runs on one machine: logs:import as documented, its limits, and its bad days.
+"""A simulator of Google SecOps: logs:import as documented, with its limits and faults.
 
 Run it with `python -m infra.local.secops --port P`; script it through `/control` (client.SecOpsControl).
 """

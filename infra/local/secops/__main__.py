@@ -2,36 +2,26 @@
 
 import argparse
 import logging
-import signal
 from collections.abc import Sequence
 from pathlib import Path
-from threading import Event
 
-from infra.local.secops.api import SecOps, error
-from infra.local.secops.control import Control
-from infra.local.web import Answer, Request, Respond, Server, dispatch, json_answer, route
-
-log = logging.getLogger("infra.local.secops")
+from infra.local.secops.api import SecOps
+from infra.local.secops.control import control_routes
+from infra.local.secops.errors import error
+from infra.local.web import Answer, Request, Respond, Server, dispatch, json_route, serve_until_stopped
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve on a loopback port until told to stop."""
+    """Serve on a loopback port until stopped."""
     options = _options(arguments)
     logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s %(message)s")
-    stopped = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
-    server = Server(options.port, responder(SecOps(keep=options.keep, journal=options.journal)))
-    server.start()
-    log.info("listening on port %d", options.port)
-    stopped.wait()
-    server.stop()
+    serve_until_stopped(Server(options.port, responder(SecOps(keep=options.keep, journal=options.journal))))
 
 
 def responder(secops: SecOps) -> Respond:
-    """Return what answers on the port."""
-    health = route("GET", "/healthz", lambda _: json_answer(200, {"status": "ok"}))
-    return dispatch([health, *Control(secops).routes(), *secops.routes()], _unknown)
+    """Return the handler of the port."""
+    health = json_route("GET", "/healthz", lambda _: {"status": "ok"})
+    return dispatch([health, *control_routes(secops), *secops.routes()], _unknown)
 
 
 def _unknown(request: Request) -> Answer:
@@ -41,8 +31,8 @@ def _unknown(request: Request) -> Answer:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m infra.local.secops", description=__doc__)
     parser.add_argument("--port", type=int, required=True, help="port of the API and its control")
-    parser.add_argument("--keep", type=int, default=1000, help="logs to keep whole; all are counted (default: 1000)")
-    parser.add_argument("--journal", type=Path, help="file by which what was accepted outlives the process")
+    parser.add_argument("--keep", type=int, default=1000, help="complete logs to keep; all are counted (default: 1000)")
+    parser.add_argument("--journal", type=Path, help="file that keeps accepted logs across restarts")
     parser.add_argument("--log-level", default="INFO", help="of the log on stderr (default: INFO)")
     return parser.parse_args(arguments)
 

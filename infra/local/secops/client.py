@@ -1,32 +1,26 @@
 """A client of the control endpoint, for tests and for the demo."""
 
-from collections.abc import Mapping
-
 from pydantic import TypeAdapter
-from requests import Response
 
-from infra.local.calling import call
+from infra.local.faults.client import FaultsControl
 from infra.local.secops.store import Kept, Report
 
 _KEPT = TypeAdapter(list[Kept])
 
 
-class SecOpsControl:
-    """Scripts a running simulator and reads what it accepted."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url.rstrip("/")
-
-    def set_faults(self, *rules: Mapping[str, object]) -> None:
-        """Put these faults in force instead of all others."""
-        self._call("PUT", "faults", json=rules)
+class SecOpsControl(FaultsControl):
+    """Scripts a running simulator and reads the accepted logs."""
 
     def set_limits(self, **limits: float) -> None:
-        """Set largest_request, burst_bytes and burst_seconds; what is not named comes back to its default."""
+        """Set fields of infra.local.secops.api.Limits; the others get their defaults."""
         self._call("PUT", "limits", json=limits)
 
+    def set_log_types(self, *log_types: str) -> None:
+        """Set the existing log types; without any, Google's and all of the tenant's own."""
+        self._call("PUT", "log_types", json={"log_types": log_types or None})
+
     def stats(self) -> Report:
-        """Return what was seen since the start or the last reset."""
+        """Return the figures since the start or the last reset."""
         return Report.model_validate_json(self._call("GET", "stats").content)
 
     def keys(self, log_type: str) -> set[str]:
@@ -38,8 +32,5 @@ class SecOpsControl:
         return _KEPT.validate_json(self._call("GET", f"logs/{log_type}").content)
 
     def reset(self) -> None:
-        """Bring faults, limits, counts and logs back to the start."""
+        """Reset faults, limits, counts and logs."""
         self._call("POST", "reset")
-
-    def _call(self, method: str, path: str, *, json: object = None) -> Response:
-        return call(method, f"{self._url}/control/{path}", json=json)

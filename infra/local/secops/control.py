@@ -1,69 +1,38 @@
-"""The control endpoint: scripts the simulator and says what it accepted."""
+"""The control endpoint: scripts the simulator and reports the accepted logs."""
 
-from collections.abc import Callable
+from pydantic import BaseModel, ConfigDict
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
-
-from infra.local.secops.api import LARGEST_REQUEST, SecOps
+from infra.local.faults.routes import fault_routes
+from infra.local.secops.api import Limits, SecOps
 from infra.local.secops.faults import Rule
-from infra.local.web import Answer, Request, Route, checked, json_answer, route
+from infra.local.web import Request, Route, json_route
 
-_RULES = TypeAdapter(list[Rule])
+_LOG_TYPE = "(?P<log_type>[A-Z0-9_]+)"
 
 
-class Limits(BaseModel):
-    """The size limit of a request, and the burst limit: bytes within a rolling window."""
+class LogTypes(BaseModel):
+    """The existing log types; None: Google's and all of the tenant's own."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    largest_request: int = Field(default=LARGEST_REQUEST, ge=1)
-    burst_bytes: int | None = Field(default=None, ge=0)
-    burst_seconds: float = Field(default=300.0, gt=0)
+    log_types: frozenset[str] | None
 
 
-class Control:
-    """Answers `/control/...`."""
+def control_routes(secops: SecOps) -> list[Route]:
+    """Return the routes of `/control/...`: set limits and log types, read figures, keys and newest logs, reset."""
+    store = secops.store
 
-    def __init__(self, secops: SecOps) -> None:
-        self._secops = secops
+    def write_log_types(request: Request) -> None:
+        secops.tenant.log_types = LogTypes.model_validate_json(request.body).log_types
 
-    def routes(self) -> list[Route]:
-        """Return the routes of the control endpoint."""
-        handlers: list[tuple[str, str, Callable[..., Answer]]] = [
-            ("PUT", "/control/faults", self.write_faults),
-            ("PUT", "/control/limits", self.write_limits),
-            ("GET", "/control/stats", self.read_stats),
-            ("GET", "/control/keys/(?P<log_type>[A-Z0-9_]+)", self.read_keys),
-            ("GET", "/control/logs/(?P<log_type>[A-Z0-9_]+)", self.read_logs),
-            ("POST", "/control/reset", self.reset),
-        ]
-        return [route(method, path, checked(handle)) for method, path, handle in handlers]
-
-    def write_faults(self, request: Request) -> Answer:
-        """Put these rules in force instead of all others."""
-        self._secops.faults.replace(_RULES.validate_json(request.body))
-        return json_answer(200, {})
-
-    def write_limits(self, request: Request) -> Answer:
-        """Set the limits."""
-        limits = Limits.model_validate_json(request.body)
-        self._secops.largest_request = limits.largest_request
-        self._secops.burst.set(limits.burst_bytes, limits.burst_seconds)
-        return json_answer(200, {})
-
-    def read_stats(self, _: Request) -> Answer:
-        """Return what was seen since the start or the last reset."""
-        return json_answer(200, self._secops.store.report().model_dump())
-
-    def read_keys(self, _: Request, log_type: str) -> Answer:
-        """Return the key of every log of a type."""
-        return json_answer(200, self._secops.store.keys(log_type))
-
-    def read_logs(self, _: Request, log_type: str) -> Answer:
-        """Return the newest logs of a type."""
-        return json_answer(200, [kept.model_dump() for kept in self._secops.store.logs(log_type)])
-
-    def reset(self, _: Request) -> Answer:
-        """Come back to the state at the start."""
-        self._secops.reset()
-        return json_answer(200, {})
+    return [
+        *fault_routes(secops.faults, Rule),
+        json_route("PUT", "/control/limits", lambda asked: secops.set_limits(Limits.model_validate_json(asked.body))),
+        json_route("PUT", "/control/log_types", write_log_types),
+        json_route("GET", "/control/stats", lambda _: store.report().model_dump()),
+        json_route("GET", f"/control/keys/{_LOG_TYPE}", lambda _, log_type: store.keys(log_type)),
+        json_route(
+            "GET", f"/control/logs/{_LOG_TYPE}", lambda _, log_type: [one.model_dump() for one in store.logs(log_type)]
+        ),
+        json_route("POST", "/control/reset", lambda _: secops.reset()),
+    ]

@@ -1,75 +1,47 @@
-"""Bad days of SecOps: what goes wrong, after how many requests, and how often before it heals."""
+"""Faults of the SecOps simulator."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from threading import Lock
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-Count = Annotated[int, Field(ge=0)]
-Kind = Literal[
-    "rate_limited",
-    "unavailable",
-    "internal",
-    "not_json",
-    "unauthorized",
-    "forbidden",
-    "not_found",
-    "bad_request",
-    "redirect",
-    "lost_answer",
-    "late_answer",
-    "reset",
-    "slow",
-]
+from infra.local.faults import rules
+from infra.local.faults.rules import AtLeastOne, Count
+
+REFUSALS = (
+    *("rate_limited", "unavailable", "internal", "not_json", "unauthorized", "forbidden", "service_disabled"),
+    *("not_found", "not_found_html", "bad_request", "too_large", "aborted", "cancelled", "redirect", "html"),
+    *("error_body", "reset"),
+)
+"""Faults that accept nothing."""
+
+ACCEPTING = ("lost_answer", "late_answer", "slow")
+"""Faults around a request that is accepted."""
+
+LOSSES = ("never_arrives",)
+"""Faults of requests without a source file name."""
+
+Method = Literal["import", "log_types", "forwarders", "search", "parsers"]
 
 
-class Rule(BaseModel):
-    """One thing that goes wrong: after so many requests, so many times (None: always).
+class Rule(rules.Rule):
+    """One fault, fired once unless `times` is set.
 
-    lost_answer and late_answer accept the request; then the connection breaks, or the answer takes `seconds`. slow
-    takes `seconds` and then accepts; reset breaks the connection and accepts nothing; redirect leads to a page that
-    answers every GET.
+    The rule applies to logs:import unless `method` names another (None: all); a log_type limits it to requests of that
+    type, a log to requests that contain the log with this key (a notification's id).
+
+    html: 200 with a login page; error_body: 200 with Google's error; service_disabled: the API is disabled;
+    not_found_html: the host of another region. lost_answer and late_answer accept the request; then the connection
+    breaks, or the response takes `seconds`. slow waits `seconds` and then accepts; reset breaks the connection and
+    accepts nothing; redirect leads to a page that serves every GET. never_arrives accepts a request without
+    sourceFilename, and its logs are never found (github.com/google/secops-wrapper/issues/213).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    kinds: ClassVar[frozenset[str]] = frozenset((*REFUSALS, *ACCEPTING, *LOSSES))
+    selectors: ClassVar[tuple[str, ...]] = ("method", "log_type", "log")
 
-    kind: Kind
-    after: Count = 0
-    times: Count | None = 1
+    times: AtLeastOne | None = 1
+    method: Method | None = "import"
+    log_type: str | None = None
+    log: str | None = None
     retry_after: Count | None = None
     seconds: Annotated[float, Field(ge=0)] = 1.0
-
-
-@dataclass
-class _Counted:
-    rule: Rule
-    seen: int = 0
-    fired: int = 0
-
-
-class FaultBook:
-    """The rules in force; every rule counts every request, and the first that is due fires."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._counted: list[_Counted] = []
-
-    def replace(self, rules: Iterable[Rule]) -> None:
-        """Put these rules in force instead of all others."""
-        with self._lock:
-            self._counted = [_Counted(rule) for rule in rules]
-
-    def fire(self) -> Rule | None:
-        """Return what goes wrong with this request, if anything."""
-        with self._lock:
-            due = [one for one in self._counted if self._is_due(one)]
-            if not due:
-                return None
-            due[0].fired += 1
-            return due[0].rule
-
-    def _is_due(self, one: _Counted) -> bool:
-        one.seen += 1
-        return one.seen > one.rule.after and (one.rule.times is None or one.fired < one.rule.times)

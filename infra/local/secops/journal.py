@@ -1,4 +1,4 @@
-"""What was accepted, in a file, so that it is still accepted after the simulator was killed."""
+"""The accepted requests in a file, so that they survive a killed simulator."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,13 +18,13 @@ class Accepted(BaseModel):
 
 
 class Journal:
-    """A line for every accepted request, written before it is answered; without a file nothing is kept."""
+    """One line per accepted request, written before the response; without a file nothing is kept."""
 
     def __init__(self, file: Path | None) -> None:
         self._file = file
 
     def read(self) -> Iterator[Accepted]:
-        """Yield what was accepted; a line that a crash has cut was never answered, and is forgotten."""
+        """Yield the accepted requests; a line truncated by a crash was never acknowledged, and is dropped."""
         if self._file is not None and self._file.exists():
             content = self._file.read_bytes()
             whole = content[: content.rfind(b"\n") + 1]
@@ -34,12 +34,12 @@ class Journal:
                 yield Accepted.model_validate_json(line)
 
     def write(self, accepted: Accepted) -> None:
-        """Keep a request; what is written outlives the process, though not a loss of power."""
+        """Append a request; it survives the process, but not a power failure."""
         if self._file is not None:
             with self._file.open("ab") as file:
                 file.write(accepted.model_dump_json().encode() + b"\n")
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete everything."""
         if self._file is not None:
             self._file.unlink(missing_ok=True)

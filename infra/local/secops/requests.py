@@ -1,4 +1,4 @@
-"""What logs:import accepts, checked as documented (google/cloud/chronicle/v1beta/ingestion.proto)."""
+"""The body of logs:import, validated as documented (google/cloud/chronicle/v1beta/ingestion.proto)."""
 
 from typing import Annotated
 
@@ -17,7 +17,7 @@ _RESOURCE = r"^projects/[^/]+/locations/[^/]+/instances/[^/]+/forwarders/[^/]+$"
 
 
 class BadImportError(ValueError):
-    """A request that is refused; the text says why."""
+    """A refused request; the text is the reason."""
 
 
 def _written(value: object) -> object:
@@ -54,14 +54,15 @@ class Log(_Part):
     additionals: dict[str, object] = {}
 
     @model_validator(mode="after")
-    def _collected_after_the_event(self) -> "Log":
-        if self.collection_time <= self.log_entry_time:
-            raise ValueError("collection_time must be after log_entry_time")
+    def _not_collected_before_the_event(self) -> "Log":
+        # The proto says "must be after"; Google's wrapper sends equal times, and the service accepts them.
+        if self.collection_time < self.log_entry_time:
+            raise ValueError("collection_time must not be before log_entry_time")
         return self
 
 
 class Source(_Part):
-    """The logs and where they come from."""
+    """The logs and their source."""
 
     logs: Annotated[tuple[Log, ...], Field(min_length=1)]
     forwarder: Annotated[str, Field(pattern=_RESOURCE)] | None = None
@@ -75,10 +76,10 @@ class Import(_Part):
     hint: str = ""
 
 
-def read_import(body: bytes) -> tuple[Log, ...]:
-    """Return the logs of a request; raise BadImportError with the first problem."""
+def read_import(body: bytes) -> Source:
+    """Return the logs of a request and their source; raise BadImportError with the first problem."""
     try:
-        return Import.model_validate_json(body).inline_source.logs
+        return Import.model_validate_json(body).inline_source
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])

@@ -1,4 +1,4 @@
-"""What the simulator accepted: every log's key is counted, and the newest logs are kept whole."""
+"""The accepted logs: every log's key is counted, and the newest logs are kept in full."""
 
 import hashlib
 import re
@@ -11,12 +11,14 @@ from pydantic import BaseModel, ConfigDict
 
 from infra.local.secops.journal import Accepted, Journal
 from infra.local.secops.requests import Log
+from shared.runtime.json_bytes import read_json
+from shared.streams.definition import look_up
 
 _NOTIFICATION_ID = re.compile(rb'"notification_id":\s*"([^"\\]+)"')
 
 
 class LogTypeReport(BaseModel):
-    """One log type: requests that were accepted, logs, how many of these were there already, and sizes."""
+    """One log type: accepted requests, logs, duplicates among them, and sizes."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -25,22 +27,23 @@ class LogTypeReport(BaseModel):
     distinct: int = 0
     duplicates: int = 0
     bytes: int = 0
-    largest_request: int = 0
-    most_logs: int = 0
+    max_request_bytes: int = 0
+    max_logs: int = 0
     repeated_bodies: int = 0
 
 
 class Report(BaseModel):
-    """Everything since the start or the last reset: answers by status (0: none), and every log type."""
+    """The figures since the start or the last reset: responses by status (0: none), log types, and lost logs."""
 
     model_config = ConfigDict(frozen=True)
 
     requests: dict[int, int]
     log_types: dict[str, LogTypeReport]
+    lost: int = 0
 
     @property
     def request_count(self) -> int:
-        """How many requests there were."""
+        """The number of requests."""
         return sum(self.requests.values())
 
     def log_type(self, name: str) -> LogTypeReport:
@@ -49,7 +52,7 @@ class Report(BaseModel):
 
 
 class Kept(BaseModel):
-    """One log as it was accepted."""
+    """One accepted log."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -62,7 +65,7 @@ class Kept(BaseModel):
 
 
 class Store:
-    """Counts and keeps."""
+    """Counts and stores logs."""
 
     def __init__(self, keep: int, journal: Journal) -> None:
         self._lock = Lock()
@@ -73,7 +76,7 @@ class Store:
             self._count(accepted)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete everything."""
         with self._lock:
             self._journal.clear()
         self._begin()
@@ -84,18 +87,34 @@ class Store:
             self._bodies: dict[str, Counter[str]] = {}
             self._figures: dict[str, LogTypeReport] = {}
             self._statuses: Counter[int] = Counter()
+            self._lost = 0
             self._kept: deque[tuple[str, Log]] = deque(maxlen=self._keep)
 
     def count(self, status: int) -> None:
-        """Count one answer; 0 is none."""
+        """Count one response; 0 means none."""
         with self._lock:
             self._statuses[status] += 1
+
+    def lose(self, logs: int) -> None:
+        """Count logs that were accepted and will never be found."""
+        with self._lock:
+            self._lost += logs
+
+    def log_types(self) -> frozenset[str]:
+        """Return the types that have logs."""
+        with self._lock:
+            return frozenset(self._figures)
+
+    def whole(self) -> list[tuple[str, Log]]:
+        """Return the newest logs with their types, oldest first."""
+        with self._lock:
+            return list(self._kept)
 
     def accept(self, log_type: str, logs: Sequence[Log], body: bytes) -> None:
         """Keep the logs of one request."""
         accepted = Accepted(
             log_type=log_type,
-            keys=tuple(_key(log.data) for log in logs),
+            keys=tuple(map(log_key, logs)),
             digest=hashlib.sha256(body).hexdigest(),
             size=len(body),
         )
@@ -116,25 +135,24 @@ class Store:
             distinct=len(seen),
             duplicates=before.logs + len(accepted.keys) - len(seen),
             bytes=before.bytes + accepted.size,
-            largest_request=max(before.largest_request, accepted.size),
-            most_logs=max(before.most_logs, len(accepted.keys)),
+            max_request_bytes=max(before.max_request_bytes, accepted.size),
+            max_logs=max(before.max_logs, len(accepted.keys)),
             repeated_bodies=bodies.total() - len(bodies),
         )
 
     def report(self) -> Report:
         """Return all figures."""
         with self._lock:
-            return Report(requests=dict(self._statuses), log_types=dict(self._figures))
+            return Report(requests=dict(self._statuses), log_types=dict(self._figures), lost=self._lost)
 
     def keys(self, log_type: str) -> list[str]:
-        """Return the key of every log of a type, once each."""
+        """Return the distinct keys of a type's logs."""
         with self._lock:
             return sorted(self._keys.get(log_type, ()))
 
     def logs(self, log_type: str) -> list[Kept]:
         """Return the newest logs of a type, oldest first."""
-        with self._lock:
-            kept = [log for name, log in self._kept if name == log_type]
+        kept = [log for name, log in self.whole() if name == log_type]
         return [
             Kept(
                 log_type=log_type,
@@ -148,15 +166,23 @@ class Store:
         ]
 
 
-def _key(data: bytes) -> str:
-    """Return what tells a log from others: the notification's id, or else a digest of the whole log."""
-    # Reading whole items as JSON would make the simulator the slowest part of every measurement.
-    found = _NOTIFICATION_ID.search(data)
-    return found.group(1).decode() if found else hashlib.sha256(data).hexdigest()
+def log_key(log: Log) -> str:
+    """Return a log's key: the notification's id, or hour, list, type and id of a threat list's element.
+
+    Without either it is a digest of the data.
+    """
+    # Parsing whole items would make the simulator the slowest part of every measurement.
+    if found := _NOTIFICATION_ID.search(log.data):
+        return found.group(1).decode()
+    if threat_list := log.labels.get("threat_list"):
+        element = look_up(read_json(log.data), "data")
+        listed = (threat_list.value, look_up(element, "type"), look_up(element, "id"))
+        return "/".join((f"{log.log_entry_time:%Y-%m-%dT%H}", *map(str, listed)))
+    return hashlib.sha256(log.data).hexdigest()
 
 
 class Burst:
-    """The burst limit: so many bytes within a rolling window."""
+    """The burst limit: a number of bytes within a rolling window."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -170,7 +196,7 @@ class Burst:
             self._taken: deque[tuple[float, int]] = deque()
 
     def take(self, size: int) -> bool:
-        """Take up room for a request; return False when there is none left in the window."""
+        """Count a request; return False if it exceeds the limit of the window."""
         now = self._clock()
         with self._lock:
             while self._taken and self._taken[0][0] <= now - self._seconds:

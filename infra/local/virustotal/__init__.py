@@ -1,4 +1,4 @@
-"""A VirusTotal that runs on one machine: feeds with their redirects, lists, and bad days, over real HTTP.
+"""A simulator of VirusTotal: feeds with their redirects, lists, and faults, over real HTTP.
 
 Run it with `python -m infra.local.virustotal --port P --download-port Q`; script it through `/control`
 (client.SimulatorControl, streams.client.ListsControl).

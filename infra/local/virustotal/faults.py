@@ -1,70 +1,61 @@
-"""Rules for bad days: what goes wrong, for which minutes, and how often before it heals."""
+"""Faults of the feeds: their kinds, and the minutes that they apply to."""
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
-from threading import Lock
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from functools import partial
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
+from infra.local.faults import rules
+from infra.local.faults.rules import AtLeastOne
+from infra.local.virustotal import refusals
 from infra.local.virustotal.feeds import FEEDS, find_feed, parse_package_name
 
-ANSWERS = (
-    *("unauthorized", "forbidden", "missing", "rate_limited", "rate_limited_html", "unavailable"),
-    *("deadline", "bad_request", "not_json_error"),
-)
-"""Faults that answer instead of the API."""
+ANSWERS = refusals.KINDS
+"""Faults that replace the API's response."""
 
-REDIRECTS = ("direct", "redirect_loop", "redirect_same_host")
-"""Faults in how the API leads to the body."""
+REDIRECTS = ("direct", "redirect_loop", "redirect_same_host", "redirect_encoded")
+"""Faults of the redirect."""
 
 BODIES = (
     *("changed", "empty", "bad_lines", "mostly_bad", "big_line", "empty_lines", "crlf", "no_final_newline"),
-    *("multi_stream", "gzip_body", "corrupt", "cut", "trailing_garbage", "html_body"),
+    *("byte_order_mark", "multi_stream", "gzip_body", "corrupt", "cut", "trailing_garbage", "trailing_padding"),
+    *("html_body", "content_encoding"),
 )
-"""Faults in the body, in the order in which they are worked into it; decided when the API answers."""
+"""Faults of the body, in the order in which they are applied; chosen when the API responds."""
 
 TRAVELS = ("slow", "reset", "short")
-"""Faults on the way of the body; decided at each download."""
+"""Faults of the transfer; chosen at each download."""
 
-_KINDS = frozenset((*ANSWERS, *REDIRECTS, *BODIES, *TRAVELS))
+HOSTS = ("storage_error",)
+"""Faults of the redirect's host; chosen at each download."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
 
 
-class Rule(BaseModel):
-    """One fault. Without feed or minute it means all of them; with a rate, this share of minutes, chosen by the seed.
+class Rule(refusals.ApiRule):
+    """One fault. Without feed or minute it applies to all; with a rate, to this share of minutes, chosen by the seed.
 
-    times is how often it fires for one minute, total for all together; then it has healed.
+    times limits how often it fires for one minute, total for all minutes together. storage_error responds with `status`
+    (none: 403) and XML, as object storage does.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    kinds: ClassVar[frozenset[str]] = frozenset((*ANSWERS, *REDIRECTS, *BODIES, *TRAVELS, *HOSTS))
+    selectors: ClassVar[tuple[str, ...]] = ("feed", "minute")
+    counted_by: ClassVar[tuple[str, ...]] = ("feed", "minute")
 
-    kind: str
     feed: str | None = None
     minute: str | None = None
     rate: Share = 1.0
-    times: Count | None = None
-    total: Count | None = None
-
-    retry_after: int | None = Field(default=None, description="rate_limited: seconds; none: no header")
-    retry_after_form: Literal["seconds", "date"] = "seconds"
-    seconds: float = Field(default=2.0, ge=0, description="slow: how long the body takes")
-    at: Share = Field(default=0.5, description="cut, reset, short, corrupt: where in the body")
-    count: Count = Field(default=1, description="bad_lines, empty_lines: how many")
+    seconds: float = Field(default=2.0, ge=0, description="slow: duration of the transfer")
+    at: Share = Field(default=0.5, description="cut, reset, short, corrupt: position in the body")
+    count: AtLeastOne = Field(default=1, description="bad_lines, empty_lines: number; trailing_padding: NULs")
     share: Share = Field(default=0.2, description="mostly_bad: share of lines")
-    streams: Count = Field(default=3, description="multi_stream: how many")
-    size: Count = Field(default=10_000_000, description="big_line: bytes")
-
-    @field_validator("kind")
-    @classmethod
-    def _known_kind(cls, kind: str) -> str:
-        if kind not in _KINDS:
-            raise ValueError(f"unknown fault {kind!r}; known faults: {', '.join(sorted(_KINDS))}")
-        return kind
+    streams: AtLeastOne = Field(default=3, description="multi_stream: number")
+    size: AtLeastOne = Field(default=10_000_000, description="big_line: bytes")
+    of: Literal["string", "array", "numbers"] = Field(default="string", description="big_line: type of value")
+    coding: Literal["gzip", "deflate"] = Field(default="gzip", description="content_encoding: coding")
 
     @field_validator("feed")
     @classmethod
@@ -81,66 +72,11 @@ class Rule(BaseModel):
         return minute
 
 
-@dataclass
-class _Counted:
-    rule: Rule
-    fired: Counter[tuple[str, str]]
+def fault_book(seed: str) -> rules.FaultBook[Rule]:
+    """Return an empty book; the seed chooses the minutes of a rule with a rate."""
+    return rules.FaultBook(partial(_is_chosen, seed))
 
 
-class FaultBook:
-    """The rules in force, and how often each has fired."""
-
-    def __init__(self, seed: str) -> None:
-        self._seed = seed
-        self._lock = Lock()
-        self._counted: list[_Counted] = []
-
-    @property
-    def rules(self) -> list[Rule]:
-        """The rules in force, in their order."""
-        return [counted.rule for counted in self._counted]
-
-    def replace(self, rules: Iterable[Rule]) -> None:
-        """Put these rules in force instead of all others; none of them has fired yet."""
-        with self._lock:
-            self._counted = [_Counted(rule, Counter()) for rule in rules]
-
-    def first(self, kinds: tuple[str, ...], feed: str, minute: str) -> Rule | None:
-        """Fire the first of these kinds that is due for a minute; the later ones keep their turns."""
-        with self._lock:
-            for counted in self._due(kinds, feed, minute):
-                counted.fired[feed, minute] += 1
-                return counted.rule
-        return None
-
-    def all(self, kinds: tuple[str, ...], feed: str, minute: str) -> list[Rule]:
-        """Fire every one of these kinds that is due for a minute; return them in the order of kinds."""
-        with self._lock:
-            due = self._due(kinds, feed, minute)
-            for counted in due:
-                counted.fired[feed, minute] += 1
-        return [counted.rule for counted in due]
-
-    def peek(self, kinds: tuple[str, ...], feed: str, minute: str) -> list[Rule]:
-        """Return what all() would, and fire nothing."""
-        with self._lock:
-            return [counted.rule for counted in self._due(kinds, feed, minute)]
-
-    def _due(self, kinds: tuple[str, ...], feed: str, minute: str) -> list[_Counted]:
-        due = [counted for counted in self._counted if self._is_due(counted, kinds, feed, minute)]
-        return sorted(due, key=lambda counted: kinds.index(counted.rule.kind)) if kinds is BODIES else due
-
-    def _is_due(self, counted: _Counted, kinds: tuple[str, ...], feed: str, minute: str) -> bool:
-        rule = counted.rule
-        return (
-            rule.kind in kinds
-            and rule.feed in (None, feed)
-            and rule.minute in (None, minute)
-            and (rule.times is None or counted.fired[feed, minute] < rule.times)
-            and (rule.total is None or counted.fired.total() < rule.total)
-            and self._is_chosen(rule, feed, minute)
-        )
-
-    def _is_chosen(self, rule: Rule, feed: str, minute: str) -> bool:
-        digest = hashlib.sha256(f"{self._seed}/{rule.kind}/{feed}/{minute}".encode()).digest()
-        return int.from_bytes(digest[:4]) < rule.rate * 2**32
+def _is_chosen(seed: str, rule: Rule, request: Mapping[str, object]) -> bool:
+    digest = hashlib.sha256(f"{seed}/{rule.kind}/{request['feed']}/{request['minute']}".encode()).digest()
+    return int.from_bytes(digest[:4]) < rule.rate * 2**32

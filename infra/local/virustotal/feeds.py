@@ -1,18 +1,18 @@
-"""The feeds and their packages, as the API names them."""
+"""The feeds and their packages, in the API's names."""
 
 import re
 from datetime import UTC, datetime
 
 FEEDS = ("domains", "files", "urls", "ip_addresses", "file_behaviours")
 
-# The reference writes file_behaviours, VirusTotal's own client and the links inside real lines file-behaviours.
+# The reference uses file_behaviours; VirusTotal's client and the links in real lines use file-behaviours.
 _SPELLINGS = {**{feed: feed for feed in FEEDS}, "file-behaviours": "file_behaviours"}
 
 _PACKAGE_NAME = re.compile(r"\d{12}", re.ASCII)
 
 
 def find_feed(spelling: str) -> str | None:
-    """Return the feed behind any accepted spelling, or None."""
+    """Return a feed's name from any accepted spelling, or None."""
     return _SPELLINGS.get(spelling)
 
 
@@ -27,5 +27,5 @@ def parse_package_name(name: str) -> datetime | None:
 
 
 def package_name(minute: datetime) -> str:
-    """Write a minute as the API does."""
+    """Write a minute in the API's format."""
     return minute.strftime("%Y%m%d%H%M")

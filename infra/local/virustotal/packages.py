@@ -1,7 +1,7 @@
-"""What a minute holds: a pure function of seed, feed, minute and number of lines, so nothing is ever stored.
+"""The content of a minute: a pure function of seed, feed, minute and number of lines; nothing is stored.
 
-An entity is born in one minute and comes back in later ones, so that every case of the version order occurs:
-a newer analysis, the same analysis with a newer modification, an older analysis, and twice within one minute.
+An entity first appears in one minute and returns in later ones, so that every case of the version order occurs: a newer
+analysis, the same analysis with a newer modification, an older analysis, and two versions within one minute.
 """
 
 import json
@@ -12,9 +12,10 @@ from functools import cached_property
 
 from infra.local.virustotal.content import domain, file, file_behaviour, ip_address, url
 from infra.local.virustotal.content.draw import Draw
-from infra.local.virustotal.content.sighting import Json, Sighting
+from infra.local.virustotal.content.entity import ROLES, Entity, is_fresh
+from infra.local.virustotal.content.entity_version import EntityVersion, Json
 
-_WRITERS: dict[str, Callable[[Sighting], Json]] = {
+WRITERS: dict[str, Callable[[EntityVersion], Json]] = {
     "domains": domain.write,
     "files": file.write,
     "urls": url.write,
@@ -22,10 +23,7 @@ _WRITERS: dict[str, Callable[[Sighting], Json]] = {
     "file_behaviours": file_behaviour.write,
 }
 
-# One letter a line, repeated: (F)resh, (N)ewer, (E)qual analysis, (O)lder, (T)win of a fresh line.
-_ROLES = "FNFEFOFFTFNFFEFFOFNF"
-
-# How many minutes ago a returning entity was born: mostly within a demo's half hour, sometimes a day.
+# Minutes since a returning entity first appeared: mostly within a demo's half hour, sometimes a day.
 _AGES = (1, 1, 2, 3, 5, 8, 13, 60, 240, 1440)
 
 _HOUR = 3600
@@ -41,19 +39,19 @@ class Package:
     lines: int
 
     def lines_as_bytes(self) -> list[bytes]:
-        """Return every line without its line end, with the separators that real packages have."""
-        write = _WRITERS[self.feed]
-        return [json.dumps(write(sighting)).encode() for sighting in self.sightings()]
+        """Return every line without its line end, with the separators of real packages."""
+        write = WRITERS[self.feed]
+        return [json.dumps(write(version)).encode() for version in self.versions()]
 
-    def sightings(self) -> list[Sighting]:
-        """Return which version of which entity stands on each line."""
+    def versions(self) -> list[EntityVersion]:
+        """Return the entity version of each line."""
         draw = Draw(f"{self.seed}/{self.feed}/{self.minute.isoformat()}")
-        seen = [self._sighting(draw, slot) for slot in range(self.lines)]
+        seen = [self._version(draw, slot) for slot in range(self.lines)]
         draw.shuffle(seen)
         return seen
 
-    def _sighting(self, draw: Draw, slot: int) -> Sighting:
-        role = _ROLES[slot % len(_ROLES)]
+    def _version(self, draw: Draw, slot: int) -> EntityVersion:
+        role = ROLES[slot % len(ROLES)]
         if role == "F":
             return self.birth(slot)
         born = draw.choice(self._fresh_slots)
@@ -64,18 +62,18 @@ class Package:
 
     @cached_property
     def _fresh_slots(self) -> list[int]:
-        return [slot for slot in range(self.lines) if _ROLES[slot % len(_ROLES)] == "F"]
+        return [slot for slot in range(self.lines) if is_fresh(slot)]
 
-    def birth(self, slot: int) -> Sighting:
-        """Return the first version of the entity that is born on a slot of this minute."""
-        entity = f"{self.seed}/{self.feed}/{self.minute.isoformat()}/{slot}"
-        draw = Draw(f"{entity}/birth")
+    def birth(self, slot: int) -> EntityVersion:
+        """Return the first version of the entity that first appears on a slot of this minute."""
         start = int(self.minute.timestamp())
+        entity = Entity(f"{self.seed}/{self.minute.isoformat()}", self.feed, slot, start)
+        draw = entity.draw("birth")
         ago = draw.randint(0, 8 * _HOUR) if draw.chance(0.6) else draw.randint(0, 50)
-        # All lines of a real package were modified in its last seconds; 59 is left to twins.
-        return Sighting(entity, analysed=start + 50 - ago, modified=start + draw.randint(57, 58))
+        # All lines of a real package were modified in its last seconds; second 59 is for twins.
+        return EntityVersion(entity, analysed=start + 50 - ago, modified=start + draw.randint(57, 58))
 
-    def _return(self, draw: Draw, role: str, first: Sighting) -> Sighting:
+    def _return(self, draw: Draw, role: str, first: EntityVersion) -> EntityVersion:
         start = int(self.minute.timestamp())
         analysed = {
             "N": start + draw.randint(0, 55),
@@ -85,7 +83,7 @@ class Package:
         return replace(first, analysed=analysed, modified=start + draw.randint(57, 59))
 
 
-def _twin(draw: Draw, first: Sighting) -> Sighting:
+def _twin(draw: Draw, first: EntityVersion) -> EntityVersion:
     last_second = first.modified // 60 * 60 + 59
     return draw.choice(
         (

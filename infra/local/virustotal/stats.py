@@ -1,4 +1,4 @@
-"""What the simulator saw: how often each minute was asked for, and what arrived with the questions."""
+"""Request statistics: how often each minute was requested, and the last request headers."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ _KEY_HEADER = "x-apikey"
 
 
 class Seen(BaseModel):
-    """How often a minute got an answer of one status."""
+    """How often a minute's requests got one status."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -21,7 +21,7 @@ class Seen(BaseModel):
 
 
 class StatsReport(BaseModel):
-    """Everything seen since the start or the last reset; header names are in lower case, keys are not shown."""
+    """The statistics since the start or the last reset; header names are in lower case, keys are masked."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -32,15 +32,15 @@ class StatsReport(BaseModel):
 
     @property
     def download_count(self) -> int:
-        """How many answers the download port gave about packages."""
+        """The number of responses of the download port."""
         return sum(seen.count for seen in self.downloads)
 
     def requested(self, feed: str, minute: str) -> dict[int, int]:
-        """Return how often the API answered about a minute, by status."""
+        """Return the number of API responses for a minute, by status."""
         return _by_status(self.requests, feed, minute)
 
     def downloaded(self, feed: str, minute: str) -> dict[int, int]:
-        """Return how often a minute's body was asked for, by status."""
+        """Return the number of downloads of a minute, by status."""
         return _by_status(self.downloads, feed, minute)
 
 
@@ -52,26 +52,26 @@ class Stats:
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete everything."""
         with self._lock:
             self._seen: dict[str, Counter[tuple[str, str, int]]] = {"api": Counter(), "download": Counter()}
             self._headers: dict[str, dict[str, str]] = {}
             self._keys_at_download_port = 0
 
     def count(self, port: str, feed: str, minute: str, status: int) -> None:
-        """Count one answer about a minute; port is api or download."""
+        """Count one response about a minute; port is api or download."""
         with self._lock:
             self._seen[port][feed, minute, status] += 1
 
     def remember(self, port: str, headers: Mapping[str, str]) -> None:
-        """Keep the headers of a request, and note a key that arrived where none may."""
+        """Keep the headers of a request, and count a key sent to the download port."""
         shown = {name: "(sent)" if name == _KEY_HEADER else value for name, value in headers.items()}
         with self._lock:
             self._headers[port] = shown
             self._keys_at_download_port += port == "download" and _KEY_HEADER in headers
 
     def report(self) -> StatsReport:
-        """Return everything seen so far."""
+        """Return the statistics."""
         with self._lock:
             return StatsReport(
                 requests=_rows(self._seen["api"]),

@@ -1,16 +1,16 @@
 """The downloader with fault points; functions-framework loads this file."""
 
 from services.downloader import main
-from services.downloader.build import Parts, build
-from shared.service import Once
+from services.downloader.build import Components, build
+from shared.runtime.service import Lazy
 from tests.soak.points import here
 from tests.soak.wrappers import mortal_edges
 
 
-def _build() -> Parts:
+def _build() -> Components:
     bucket, publisher = mortal_edges(main.settings, here())
     return build(main.settings, bucket=bucket, publisher=publisher)
 
 
-main.parts = Once(_build)
+main.components = Lazy(_build)
 download = main.download

@@ -1,16 +1,16 @@
 """The loader with fault points, both of its targets; functions-framework loads this file."""
 
 from services.loader import main
-from services.loader.build import Parts, build
+from services.loader.build import Components, build
 from shared.gcp.bigquery import bigquery_client
 from shared.gcp.ledger import BigQueryLedger
 from shared.gcp.staging import BigQueryStaging
-from shared.service import Once
+from shared.runtime.service import Lazy
 from tests.soak.points import here
 from tests.soak.wrappers import MortalLedger, MortalStaging
 
 
-def _build() -> Parts:
+def _build() -> Components:
     settings, points = main.settings, here()
     client = bigquery_client(settings)
     return build(
@@ -20,6 +20,6 @@ def _build() -> Parts:
     )
 
 
-main.parts = Once(_build)
+main.components = Lazy(_build)
 load = main.load
 dead = main.dead

@@ -1,14 +1,13 @@
 """The forwarder with fault points, and a clock for its leases; functions-framework loads this file."""
 
 from services.secops_forwarder import main
-from services.secops_forwarder.build import Parts, build
-from shared.secops.build import build_secops
-from shared.service import Once
+from services.secops_forwarder.build import Components, build, build_secops
+from shared.runtime.service import Lazy
 from tests.soak.points import clock, here
 from tests.soak.wrappers import MortalImports, mortal_edges
 
 
-def _build() -> Parts:
+def _build() -> Components:
     points = here()
     bucket, publisher = mortal_edges(main.settings, points)
     return build(
@@ -20,6 +19,6 @@ def _build() -> Parts:
     )
 
 
-main.parts = Once(_build)
+main.components = Lazy(_build)
 poll = main.poll
 import_page = main.import_page

@@ -1,4 +1,4 @@
-"""The declared topology, and what its reader refuses."""
+"""The declared topology, and what its validation refuses."""
 
 from collections.abc import Callable
 from importlib import resources
@@ -7,22 +7,26 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings
 
 from infra.topology import parse_topology, read_topology
-from shared.messages import FEED_MINUTES, IOC_PAGES, MINUTES_LANDED, dead_letter_topic
-from shared.outcomes import Misconfigured
+from services.downloader.settings import DownloaderSettings
+from services.loader.settings import LoaderSettings
+from shared.contracts.messages import FEED_MINUTES, IOC_PAGES, MINUTES_LANDED, dead_letter_topic
+from shared.contracts.outcomes import Misconfigured
 
 Change = Callable[[dict[str, Any]], object]
 
 
 def declared() -> dict[str, Any]:
-    """Return the real file's content, to be broken."""
+    """Return the real file's content, to be modified."""
     data: dict[str, Any] = yaml.safe_load((resources.files("infra") / "topology.yaml").read_text(encoding="utf-8"))
     return data
 
 
 def refusal(change: Change) -> list[str]:
-    """Return the lines in which the file is refused after a change."""
+    """Return the errors after a change."""
     data = declared()
     change(data)
     with pytest.raises(Misconfigured) as refused:
@@ -31,14 +35,23 @@ def refusal(change: Change) -> list[str]:
 
 
 def test_cloud_values_are_those_of_the_design() -> None:
-    """Pushes have 600 s, backoff runs from 10 to 600 s over 100 attempts, and messages are kept for 7 days."""
-    for name in ("downloader", "loader", "secops-import"):
+    """The ack deadline is 600 s, backoff runs from 10 to 600 s over 100 attempts, and messages are kept for 7 days."""
+    for name in ("downloader", "loader", "secops-import", "secops-landings"):
         one = read_topology().subscriptions[name]
         assert one.backoff
         assert one.dead_letter
         assert (one.ack_deadline_seconds, one.retention_seconds) == (600, 7 * 86_400)
         assert (one.backoff.minimum_seconds, one.backoff.maximum_seconds) == (10, 600)
         assert (one.dead_letter.topic, one.dead_letter.max_attempts) == (dead_letter_topic(one.topic), 100)
+
+
+@pytest.mark.parametrize(("subscription", "settings"), [("downloader", DownloaderSettings), ("loader", LoaderSettings)])
+def test_work_ends_before_its_ack_deadline(subscription: str, settings: type[BaseSettings]) -> None:
+    """Every time limit is below the ack deadline; otherwise a slow message would be processed twice at once."""
+    too_long = read_topology().subscriptions[subscription].ack_deadline_seconds
+    name = str(settings.model_fields["deadline_seconds"].validation_alias)
+    with pytest.raises(ValidationError, match=name):
+        settings.model_validate({"GCP_PROJECT": "my-project", "LANDING_BUCKET": "landing", name: too_long})
 
 
 def test_topics_are_those_of_the_messages_and_their_dead_letters() -> None:
@@ -49,7 +62,7 @@ def test_topics_are_those_of_the_messages_and_their_dead_letters() -> None:
 
 @pytest.mark.parametrize("dead", ["feed-minutes-dead", "minutes-landed-dead", "ioc-pages-dead"])
 def test_dead_letters_are_kept_and_recorded(dead: str) -> None:
-    """One subscription keeps dead letters 31 days for the operator, another retries the ledger without end."""
+    """One subscription keeps dead letters for 31 days, another writes them to the ledger and retries without limit."""
     subscriptions = read_topology().subscriptions
     keeping, ledger = subscriptions[dead], subscriptions[f"{dead}-ledger"]
     assert (keeping.topic, keeping.push, keeping.retention_seconds) == (dead, None, 31 * 86_400)
@@ -58,7 +71,7 @@ def test_dead_letters_are_kept_and_recorded(dead: str) -> None:
 
 
 def test_local_profile_shortens_retries_of_pushes_only() -> None:
-    """On one machine a failed push comes again within seconds; nothing else differs."""
+    """On one machine a failed push is redelivered within seconds; nothing else differs."""
     cloud, local = read_topology(), read_topology("local")
     push, ledger = local.subscriptions["downloader"], local.subscriptions["feed-minutes-dead-ledger"]
     assert push.backoff
@@ -72,20 +85,20 @@ def test_local_profile_shortens_retries_of_pushes_only() -> None:
 
 
 def test_unknown_profile_is_refused_with_the_known_ones() -> None:
-    """A wrong name says what there is."""
+    """The error lists the known profiles."""
     with pytest.raises(Misconfigured, match="unknown profile 'moon'; the topology has: local"):
         read_topology("moon")
 
 
 def test_file_is_plain_enough_for_yamldecode() -> None:
-    """Terraform's yamldecode knows no anchors, aliases or tags."""
+    """Terraform's yamldecode does not support anchors, aliases or tags."""
     text = (resources.files("infra") / "topology.yaml").read_text(encoding="utf-8")
     tokens = list(yaml.scan(text))
     assert not [token for token in tokens if isinstance(token, yaml.AnchorToken | yaml.AliasToken | yaml.TagToken)]
 
 
 def test_another_file_is_named_in_its_refusal(tmp_path: Path) -> None:
-    """An operator sees which file is wrong."""
+    """The error names the file."""
     file = tmp_path / "mine.yaml"
     file.write_text("services: {}\n", encoding="utf-8")
     with pytest.raises(Misconfigured, match=rf"^{file}: topics: Field required\n"):
@@ -93,7 +106,7 @@ def test_another_file_is_named_in_its_refusal(tmp_path: Path) -> None:
 
 
 def test_text_that_is_no_yaml_is_refused_with_its_place() -> None:
-    """A syntax error names line and column."""
+    """A syntax error has line and column."""
     with pytest.raises(Misconfigured, match=r"^t\.yaml: line 1, column 12: expected the node content"):
         parse_topology("services: [", "t.yaml")
 
@@ -126,8 +139,8 @@ def test_text_that_is_no_yaml_is_refused_with_its_place() -> None:
             "subscriptions.loader.never_expires: Input should be True",
         ),
         (
-            lambda data: data["subscriptions"]["loader"].update(filter="x"),
-            "subscriptions.loader.filter: Extra inputs are not permitted",
+            lambda data: data["subscriptions"]["loader"].update(labels="x"),
+            "subscriptions.loader.labels: Extra inputs are not permitted",
         ),
         (
             lambda data: data["subscriptions"]["loader"].update(topic="minutes-lost"),
@@ -146,13 +159,13 @@ def test_text_that_is_no_yaml_is_refused_with_its_place() -> None:
             "subscriptions.loader.backoff: missing; without it a failed push is repeated at once",
         ),
         (
-            lambda data: data["subscriptions"].pop("minutes-landed-dead"),
-            "subscriptions.loader.dead_letter.topic: no pull subscription 'minutes-landed-dead' keeps its messages",
+            lambda data: data["subscriptions"].pop("feed-minutes-dead"),
+            "subscriptions.downloader.dead_letter.topic: no pull subscription 'feed-minutes-dead' keeps its messages",
         ),
         (
-            lambda data: data["subscriptions"].pop("minutes-landed-dead-ledger"),
+            lambda data: data["subscriptions"].pop("feed-minutes-dead-ledger"),
             (
-                "subscriptions.loader.dead_letter.topic: no push subscription 'minutes-landed-dead-ledger'"
+                "subscriptions.downloader.dead_letter.topic: no push subscription 'feed-minutes-dead-ledger'"
                 " records its messages"
             ),
         ),
@@ -162,7 +175,7 @@ def test_text_that_is_no_yaml_is_refused_with_its_place() -> None:
         ),
         (
             lambda data: data["schedules"]["plan"].update(cron="61 * * * *"),
-            "schedules.plan.cron: is no cron expression",
+            "schedules.plan.cron: is not a cron expression",
         ),
         (
             lambda data: data["services"]["merger"]["instances"].update(min=2),
@@ -179,19 +192,19 @@ def test_text_that_is_no_yaml_is_refused_with_its_place() -> None:
     ],
 )
 def test_wrong_file_is_refused_with_place_and_reason(change: Change, line: str) -> None:
-    """Every problem is one line: file, place, reason."""
+    """Every problem is one line with file, place and reason."""
     assert refusal(change) == [f"topology.yaml: {line}"]
 
 
 def test_topic_ids_follow_pubsub() -> None:
-    """Pub/Sub refuses names under three characters; so does the model, before anything is created."""
+    """Pub/Sub refuses names under three characters; the model does so before anything is created."""
     lines = refusal(lambda data: data["topics"].update(ab={"retention_seconds": 600}))
     assert len(lines) == 1
     assert lines[0].startswith("topology.yaml: topics.ab")
 
 
 def test_all_problems_are_told_at_once() -> None:
-    """An operator mends a file once, not once a problem."""
+    """All problems are reported at once."""
 
     def change(data: dict[str, Any]) -> None:
         data["subscriptions"]["loader"]["topic"] = "nowhere"

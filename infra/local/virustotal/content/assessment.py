@@ -1,10 +1,23 @@
-"""The judgements that most kinds carry: gti_assessment, threat_severity and votes."""
+"""The assessments of most types: gti_assessment, threat_severity and votes."""
 
 from infra.local.virustotal.content.draw import Draw
-from infra.local.virustotal.content.sighting import Json
+from infra.local.virustotal.content.entity_version import EntityVersion, Json
 
 _MALICIOUS = 8
 _SUSPICIOUS = 3
+
+
+def analysis(version: EntityVersion, draw: Draw, detections: int, verdicts: tuple[Json, dict[str, int]]) -> Json:
+    """Return the attributes of the last analysis; verdicts are the results and their statistics."""
+    results, stats = verdicts
+    return {
+        "last_analysis_date": version.analysed,
+        "last_modification_date": version.modified,
+        "last_analysis_results": results,
+        "last_analysis_stats": stats,
+        "reputation": -detections,
+        "total_votes": votes(draw),
+    }
 
 
 def votes(draw: Draw) -> Json:
@@ -13,7 +26,7 @@ def votes(draw: Draw) -> Json:
 
 
 def gti_assessment(draw: Draw, detections: int, factors: Json) -> Json:
-    """Return an assessment that fits the number of detections; factors are what the kind adds."""
+    """Return an assessment for a number of detections; factors are specific to the type."""
     verdict, severity, score = _judge(draw, detections)
     return {
         "verdict": {"value": f"VERDICT_{verdict}"},
@@ -41,7 +54,7 @@ def web_factors(detections: int) -> Json:
 
 
 def threat_severity(version: str | int, analysed: int, findings: Json) -> Json:
-    """Return the older severity block; its date is text in real lines too."""
+    """Return the older severity block; its date is text, as in real lines."""
     return {
         "version": version,
         "threat_severity_level": "SEVERITY_LOW" if findings else "SEVERITY_NONE",

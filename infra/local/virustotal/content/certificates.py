@@ -1,7 +1,7 @@
-"""TLS certificates that no authority ever signed, and the other traces of a TLS server."""
+"""Made-up TLS certificates, and TLS server fingerprints."""
 
 from infra.local.virustotal.content.draw import Draw, written
-from infra.local.virustotal.content.sighting import Json
+from infra.local.virustotal.content.entity_version import Json
 
 _DAY = 86_400
 
@@ -11,19 +11,19 @@ def jarm(draw: Draw) -> str:
     return f"{draw.hex(2)}d{'2ad000' * 4}{draw.hex(3)}{draw.hex(32)}"
 
 
-def domain_certificate(draw: Draw, host: str, created: int) -> Json:
-    """Return a certificate as a public authority would write it."""
+def domain_certificate(draw: Draw, hosts: list[str], created: int) -> Json:
+    """Return a certificate for one or several hosts in the form of a public authority's."""
     certificate = _certificate(draw, created - 15 * _DAY, created + 75 * _DAY)
     authority = draw.domain()
     return certificate | {
         "issuer": {"C": "ZZ", "O": "Made-up Trust", "CN": f"T{draw.randint(1, 20)}"},
-        "subject": {"CN": f"*.{host}"},
+        "subject": {"CN": f"*.{hosts[0]}"},
         "extensions": _usage(draw)
         | {
             "CA": False,
             "authority_key_identifier": {"keyid": draw.hex(40)},
             "ca_information_access": {"CA Issuers": f"http://i.{authority}/"},
-            "subject_alternative_name": [f"*.{host}", host],
+            "subject_alternative_name": [name for host in hosts for name in (f"*.{host}", host)],
             "certificate_policies": ["2.23.140.1.2.1"],
             "crl_distribution_points": [f"http://c.{authority}/{draw.randint(1, 99)}.crl"],
             "1.3.6.1.4.1.11129.2.4.2": f"0481f100ef007500{draw.hex(48)}",
@@ -32,7 +32,7 @@ def domain_certificate(draw: Draw, host: str, created: int) -> Json:
 
 
 def self_signed_certificate(draw: Draw, created: int) -> Json:
-    """Return a certificate as a host shows it that was asked for no name."""
+    """Return the self-signed certificate that a host sends without SNI."""
     party = {"OU": "Simulated host without a name", "CN": "nobody.invalid"}
     certificate = _certificate(draw, created - 900 * _DAY, created + 2000 * _DAY)
     extensions = _usage(draw) | {"CA": True}

@@ -1,4 +1,4 @@
-"""A seeded source of made-up names, addresses and dates: the same seed text always draws the same things."""
+"""A seeded source of made-up names, addresses and dates: the same seed always gives the same values."""
 
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address
@@ -8,7 +8,7 @@ _ONSETS = (*"bcdfghjklmnprstvwz", "br", "ch", "dr", "fl", "gr", "kl", "pl", "sh"
 _VOWELS = (*"aeiou", "ai", "ea", "ou")
 _CODAS = ("", "", "", "l", "n", "r", "s", "th")
 
-# Names that RFC 2606 and RFC 6761 keep out of the real DNS.
+# Names that RFC 2606 and RFC 6761 reserve.
 _SUFFIXES = ("example", "example", "test", "invalid", "example.com", "example.net", "example.org")
 
 # 240.0.0.0/4 is reserved and, unlike the documentation ranges, wide enough for a week of distinct addresses.
@@ -33,11 +33,11 @@ class Draw(Random):
         return "".join(self.choice(_ONSETS) + self.choice(_VOWELS) + self.choice(_CODAS) for _ in syllables)
 
     def words(self, count: int) -> str:
-        """Return made-up words with spaces between."""
+        """Return made-up words separated by spaces."""
         return " ".join(self.word() for _ in range(count))
 
     def company(self) -> str:
-        """Return the name of a company that does not exist."""
+        """Return a made-up company name."""
         return f"{self.word().capitalize()} {self.choice(('Networks', 'Hosting', 'Names', 'Cloud'))}, Inc."
 
     def domain(self) -> str:
@@ -53,17 +53,17 @@ class Draw(Random):
         return str(IPv6Address(_FIRST_IPV6 + self.getrandbits(64)))
 
     def url(self, host: str) -> str:
-        """Return an address on this host."""
+        """Return a URL on this host."""
         path = "/".join(self.word() for _ in range(self.randint(1, 3)))
         return f"{self.choice(('https', 'https', 'http'))}://{host}/{path}"
 
 
 def written(epoch: int) -> str:
-    """Write epoch seconds as certificates and archives show dates."""
+    """Format epoch seconds as in certificates and archives."""
     return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def domain_of(host: str) -> str:
-    """Return the part of a drawn host name under which it is registered."""
+    """Return the registered domain of a drawn host name."""
     labels = host.split(".")
     return ".".join(labels[-3:] if labels[-2] == "example" else labels[-2:])

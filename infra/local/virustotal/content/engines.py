@@ -1,7 +1,7 @@
-"""Verdicts of engines that do not exist, with names as awkward as those of real ones."""
+"""Verdicts of made-up engines, with names as irregular as those of real ones."""
 
 from infra.local.virustotal.content.draw import Draw
-from infra.local.virustotal.content.sighting import Json
+from infra.local.virustotal.content.entity_version import Json
 
 _ODD_NAMES = (
     "0xLANTERN_b7d",
@@ -32,7 +32,7 @@ _THREATS = ("malicious", "malware", "phishing")
 
 
 def web_verdicts(draw: Draw, detections: int) -> tuple[Json, dict[str, int]]:
-    """Return last_analysis_results and last_analysis_stats as domains, addresses and URLs have them."""
+    """Return last_analysis_results and last_analysis_stats of domains, addresses and URLs."""
     stats = dict.fromkeys(("malicious", "suspicious", "undetected", "harmless", "timeout"), 0)
     detecting = set(draw.sample(range(len(WEB_ENGINES)), detections))
     results: Json = {}
@@ -55,7 +55,7 @@ def _web_opinion(draw: Draw, index: int, detects: bool) -> tuple[str, str]:
 
 
 def file_verdicts(draw: Draw, detections: int, updated: str) -> tuple[Json, dict[str, int]]:
-    """Return last_analysis_results and last_analysis_stats as files have them."""
+    """Return last_analysis_results and last_analysis_stats of files."""
     kinds = "malicious suspicious undetected harmless timeout confirmed-timeout failure type-unsupported"
     stats = dict.fromkeys(kinds.split(), 0)
     detecting = set(draw.sample(range(len(FILE_ENGINES)), detections))
@@ -81,10 +81,10 @@ def _file_opinion(draw: Draw, index: int, detects: bool) -> tuple[str, str | Non
 
 
 def _leans(draw: Draw, index: int, every: int) -> bool:
-    # Most engines nearly always lean the same way, which is what makes real packages compress well.
+    # Most engines nearly always give the same result, which makes real packages compress well.
     return (index % every == 0) != draw.chance(0.1)
 
 
-def draw_detections(draw: Draw) -> int:
-    """Return how many engines detect an entity: mostly none, sometimes many."""
-    return draw.choices((0, draw.randint(1, 4), draw.randint(5, 30)), (70, 20, 10))[0]
+def draw_detections(draw: Draw, *, bad: bool = False) -> int:
+    """Return how many engines detect an entity: mostly none, sometimes many; for a bad one mostly many."""
+    return draw.choices((0, draw.randint(1, 4), draw.randint(5, 30)), (15, 25, 60) if bad else (75, 17, 8))[0]

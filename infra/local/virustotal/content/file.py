@@ -2,36 +2,35 @@
 
 from datetime import UTC, datetime
 
-from infra.local.virustotal.content import assessment, engines, relationships
+from infra.local.virustotal.content import assessment, engines, names, relationships
 from infra.local.virustotal.content.draw import Draw, written
-from infra.local.virustotal.content.sighting import API, Json, Sighting, line_object
+from infra.local.virustotal.content.entity import Entity, contacts, server_of
+from infra.local.virustotal.content.entity_version import API, EntityVersion, Json, line_object
 from infra.local.virustotal.content.submitter import download_link, submitter
 
 _DAY = 86_400
 
 
-def write(sighting: Sighting) -> Json:
+def write(version: EntityVersion) -> Json:
     """Return one object of the file feed."""
-    entity = sighting.entity_draw()
-    name = entity.hex(64)
-    size = entity.randint(1_000, 40_000_000)
+    draw, entity = version.entity_draw(), version.entity
+    name = names.hashes(entity).sha256
+    size = draw.randint(1_000, 40_000_000)
     attributes = (
-        _identity(entity, name, size)
-        | _bundle(entity, size, sighting.analysed)
-        | _history(entity, sighting.analysed)
-        | _analysis(sighting)
+        names.hashes(entity)._asdict()
+        | _identity(draw, size)
+        | _bundle(draw, size, version.analysed)
+        | _history(draw, version.analysed)
+        | _analysis(version)
     )
-    link = download_link(entity, "files", name, sighting, "download")
-    context = {"context_attributes": {"submitter": submitter(entity), "download_url": link}}
+    link = download_link(draw, "files", name, version, "download")
+    context = {"context_attributes": {"submitter": submitter(draw), "download_url": link}}
     return line_object("file", "files", name, attributes, _relationships(entity, name)) | context
 
 
-def _identity(draw: Draw, name: str, size: int) -> Json:
+def _identity(draw: Draw, size: int) -> Json:
     called = f"{draw.word()}/{draw.word()}.zip"
     return {
-        "sha256": name,
-        "sha1": draw.hex(40),
-        "md5": draw.hex(32),
         "size": size,
         "ssdeep": f"{3 * 2 ** draw.randint(0, 12)}:{draw.hex(60)}:{draw.hex(30)}",
         "tlsh": f"T1{draw.hex(70).upper()}",
@@ -99,20 +98,14 @@ def _history(draw: Draw, analysed: int) -> Json:
     }
 
 
-def _analysis(sighting: Sighting) -> Json:
-    draw = sighting.analysis_draw()
+def _analysis(version: EntityVersion) -> Json:
+    draw = version.analysis_draw()
     detections = engines.draw_detections(draw)
-    updated = datetime.fromtimestamp(sighting.analysed, UTC).strftime("%Y%m%d")
-    results, stats = engines.file_verdicts(draw, detections, updated)
+    updated = datetime.fromtimestamp(version.analysed, UTC).strftime("%Y%m%d")
     findings: Json = {"num_gav_detections": detections} if detections else {}
     analysis: Json = {
-        "last_analysis_date": sighting.analysed,
-        "last_modification_date": sighting.modified,
-        "last_analysis_results": results,
-        "last_analysis_stats": stats,
-        "reputation": -detections,
-        "total_votes": assessment.votes(draw),
-        "threat_severity": assessment.threat_severity(5, sighting.analysed, findings),
+        **assessment.analysis(version, draw, detections, engines.file_verdicts(draw, detections, updated)),
+        "threat_severity": assessment.threat_severity(5, version.analysed, findings),
         "gti_assessment": assessment.gti_assessment(draw, detections, {"gavs_detections": detections}),
     }
     return analysis | (_classification(draw, detections) if detections else {})
@@ -129,23 +122,28 @@ def _classification(draw: Draw, detections: int) -> Json:
     }
 
 
-def _relationships(draw: Draw, name: str) -> Json:
+def _relationships(entity: Entity, name: str) -> Json:
     base = f"{API}/files/{name}"
+    draw = entity.draw("relationships")
 
     def domain() -> Json:
-        return {"type": "domain", "id": draw.domain()}
+        return relationships.domain_neighbour(draw.domain())
 
-    def url() -> Json:
-        return relationships.url_neighbour(draw, draw.domain())
+    def address() -> Json:
+        return relationships.address_neighbour(draw.ipv4())
 
+    contacted = [entity.in_feed("domains")] if contacts(entity) else []
+    domains = [relationships.domain_neighbour(names.domain_name(one)) for one in contacted]
+    servers = [relationships.address_neighbour(names.address(server_of(one))) for one in contacted]
+    embedded = relationships.some(draw, 0.3, 4, lambda: relationships.url_neighbour(draw.url(draw.domain())))
     neighbours = {
         "itw_urls": [],
         "associations": [],
         "embedded_ips": [],
         "embedded_domains": relationships.some(draw, 0.4, 18, domain),
         "contacted_urls": [],
-        "embedded_urls": relationships.some(draw, 0.3, 4, url),
-        "contacted_domains": relationships.some(draw, 0.2, 2, domain),
-        "contacted_ips": relationships.some(draw, 0.2, 7, lambda: {"type": "ip_address", "id": draw.ipv4()}),
+        "embedded_urls": embedded,
+        "contacted_domains": domains + relationships.some(draw, 0.2, 2, domain),
+        "contacted_ips": servers + relationships.some(draw, 0.2, 7, address),
     }
     return {key: relationships.related(base, key, found, draw) for key, found in neighbours.items()}

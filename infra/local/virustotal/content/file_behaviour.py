@@ -1,11 +1,12 @@
-"""Lines of the sandbox feed: what a file did when it was run."""
+"""Lines of the sandbox feed: the behaviour of files."""
 
-from infra.local.virustotal.content import relationships
+from infra.local.virustotal.content import names, relationships
 from infra.local.virustotal.content.draw import Draw
-from infra.local.virustotal.content.sighting import API, Json, Sighting, line_object
+from infra.local.virustotal.content.entity import contacts, server_of
+from infra.local.virustotal.content.entity_version import API, EntityVersion, Json, line_object
 from infra.local.virustotal.content.submitter import download_link
 
-# Names with spaces become part of ids, and so of links, just as they are.
+# Names with spaces become part of ids, and so of links, unescaped.
 _SANDBOXES = ("Glasshouse", "Quiet Harbor Sandbox", "Paper Lantern", "Tidepool VM")
 _ARTEFACTS = {"html_report": "html", "pcap": "pcap", "evtx": "evtx", "memdump": "memdump"}
 _FOLDERS = (
@@ -14,40 +15,36 @@ _FOLDERS = (
     "C:\\Program Files\\Made Up Suite",
     "C:\\Windows\\System32\\drivers\\simulated",
 )
-# Reports name the same few things over and over, which is what makes real packages compress well.
+# Reports repeat a few names, which makes real packages compress well.
 _NOUNS = tuple(Draw("vocabulary").word() for _ in range(40))
 _SEVERITIES = ("IMPACT_SEVERITY_INFO", "IMPACT_SEVERITY_LOW", "IMPACT_SEVERITY_MEDIUM")
 
 
-def write(sighting: Sighting) -> Json:
-    """Return one object of the sandbox feed; it has analysis_date where other kinds have last_analysis_date."""
-    entity = sighting.entity_draw()
-    file = entity.hex(64)
-    sandbox = entity.choice(_SANDBOXES)
-    name = f"{file}_{sandbox}"
-    artefacts = entity.chance(0.4)
-    attributes = _analysis(sighting, sandbox) | {f"has_{kind}": artefacts for kind in _ARTEFACTS}
-    about = relationships.one_related(f"{API}/file_behaviours/{name}", "file", {"type": "file", "id": file})
-    context: Json = {
-        "file_md5": entity.hex(32),
-        "file_sha1": entity.hex(40),
-        "file_type_tag": entity.choice(("peexe", "pdf", "msi")),
-    }
+def write(version: EntityVersion) -> Json:
+    """Return one object of the sandbox feed; it has analysis_date instead of last_analysis_date."""
+    draw = version.entity_draw()
+    file = names.hashes(version.entity.in_feed("files"))
+    sandbox = draw.choice(_SANDBOXES)
+    name = f"{file.sha256}_{sandbox}"
+    artefacts = draw.chance(0.4)
+    attributes = _analysis(version, sandbox) | {f"has_{kind}": artefacts for kind in _ARTEFACTS}
+    neighbour = relationships.file_neighbour(file.sha256)
+    about = relationships.one_related(f"{API}/file_behaviours/{name}", "file", neighbour)
+    context: Json = {"file_md5": file.md5, "file_sha1": file.sha1, "file_type_tag": "zip"}
     if artefacts:
         context |= {
-            key: download_link(entity, "file-behaviours", name, sighting, artefact)
-            for key, artefact in _ARTEFACTS.items()
+            key: download_link(draw, "file-behaviours", name, version, artefact) for key, artefact in _ARTEFACTS.items()
         }
     thing = line_object("file_behaviour", "file_behaviours", name, attributes, {"file": about})
     return thing | {"context_attributes": context}
 
 
-def _analysis(sighting: Sighting, sandbox: str) -> Json:
-    draw = sighting.analysis_draw()
+def _analysis(version: EntityVersion, sandbox: str) -> Json:
+    draw = version.analysis_draw()
     scale = draw.choice((1, 1, 1, 2, 2, 6))
     report: Json = {
-        "analysis_date": sighting.analysed,
-        "last_modification_date": sighting.modified,
+        "analysis_date": version.analysed,
+        "last_modification_date": version.modified,
         "sandbox_name": sandbox,
         "behash": draw.hex(32),
         "verdicts": [draw.choice(("CLEAN", "MALWARE"))],
@@ -55,7 +52,8 @@ def _analysis(sighting: Sighting, sandbox: str) -> Json:
         "tags": ["CALLS_WMI"],
         "memory_dumps": [_dump(draw) for _ in range(20 * scale if draw.chance(0.3) else 0)],
     }
-    return report | _files(draw, scale) | _registry(draw, scale) | _processes(draw, scale) | _signs(draw, scale)
+    report |= _files(draw, scale) | _registry(draw, scale) | _processes(draw, scale) | _signs(draw, scale)
+    return report | {"ip_traffic": _traffic(version, draw, scale)}
 
 
 def _path(draw: Draw, extension: str = "tmp") -> str:
@@ -110,13 +108,20 @@ def _processes(draw: Draw, scale: int) -> Json:
         "command_executions": [f'"{_path(draw, "exe")}" /install'],
         "system_property_lookups": ["SimulatedWmi::Connect"],
         "windows_searched": [draw.word().capitalize()],
-        "ip_traffic": [_flow(draw) for _ in range(3 * scale)],
         "ja3_digests": [draw.hex(32) for _ in range(2)],
     }
 
 
-def _flow(draw: Draw) -> Json:
-    return {"destination_ip": draw.ipv4(), "destination_port": 443, "transport_layer_protocol": "TCP"}
+def _traffic(version: EntityVersion, draw: Draw, scale: int) -> list[Json]:
+    """Return the file's contacts: the server of its domain, if it has one, and unknown addresses."""
+    entity = version.entity
+    known = [names.address(server_of(entity))] if contacts(entity) else []
+    unknown = [draw.ipv4() for _ in range(3 * scale - len(known))]
+    return [_flow(address) for address in known + unknown]
+
+
+def _flow(address: str) -> Json:
+    return {"destination_ip": address, "destination_port": 443, "transport_layer_protocol": "TCP"}
 
 
 def _signs(draw: Draw, scale: int) -> Json:

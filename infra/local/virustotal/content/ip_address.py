@@ -2,34 +2,38 @@
 
 from ipaddress import ip_network
 
-from infra.local.virustotal.content import assessment, certificates, engines, relationships
+from infra.local.virustotal.content import assessment, certificates, engines, names, relationships
 from infra.local.virustotal.content.draw import Draw
+from infra.local.virustotal.content.entity import Entity, domains_of, is_bad, server_of
+from infra.local.virustotal.content.entity_version import API, EntityVersion, Json, line_object
 from infra.local.virustotal.content.rdap import registration
-from infra.local.virustotal.content.sighting import API, Json, Sighting, line_object
 
 _DAY = 86_400
-_IPV6_SHARE = 0.2
+# Numbers that RFC 6996 keeps for private use. Few, so that a network has many addresses.
+_NETWORKS = range(64_512, 64_552)
 
 
-def write(sighting: Sighting) -> Json:
+def write(version: EntityVersion) -> Json:
     """Return one object of the IP address feed."""
-    entity = sighting.entity_draw()
-    address = entity.ipv6() if entity.chance(_IPV6_SHARE) else entity.ipv4()
-    attributes = _identity(entity, address, sighting.analysed) | _analysis(sighting)
-    return line_object("ip_address", "ip_addresses", address, attributes, _relationships(entity, address))
+    address = names.address(version.entity)
+    attributes = _identity(version.entity_draw(), address, version.analysed) | _analysis(version)
+    return line_object("ip_address", "ip_addresses", address, attributes, _relationships(version.entity, address))
 
 
 def _identity(draw: Draw, address: str, analysed: int) -> Json:
     length = 48 if ":" in address else 16
     network = ip_network(f"{address}/{length}", strict=False)
-    owner = draw.company()
+    number = draw.choice(_NETWORKS)
+    operator = Draw(f"network {number}")
+    owner = operator.company()
+    continent, country = operator.choice((("EU", "DE"), ("NA", "US"), ("AS", "SG")))
     bounds = (str(network[0]), str(network[-1]), length)
     identity: Json = {
         "network": str(network),
         "as_owner": owner,
-        "asn": draw.randint(64_512, 65_534),
-        "continent": draw.choice(("EU", "NA", "AS")),
-        "country": draw.choice(("DE", "US", "SG")),
+        "asn": number,
+        "continent": continent,
+        "country": country,
         "regional_internet_registry": "RIPE NCC" if ":" in address else "ARIN",
         "rdap": registration(draw, address, owner, bounds),
         "whois": _whois(draw, owner, bounds),
@@ -50,19 +54,14 @@ def _seen_in_the_wild(draw: Draw, analysed: int) -> Json:
     }
 
 
-def _analysis(sighting: Sighting) -> Json:
-    draw = sighting.analysis_draw()
-    detections = engines.draw_detections(draw)
-    results, stats = engines.web_verdicts(draw, detections)
+def _analysis(version: EntityVersion) -> Json:
+    draw = version.analysis_draw()
+    is_server = server_of(version.entity) == version.entity
+    detections = engines.draw_detections(draw, bad=is_server and is_bad(version.entity))
     findings: Json = {"num_detections": detections} if detections else {}
     return {
-        "last_analysis_date": sighting.analysed,
-        "last_modification_date": sighting.modified,
-        "last_analysis_results": results,
-        "last_analysis_stats": stats,
-        "reputation": -detections,
-        "total_votes": assessment.votes(draw),
-        "threat_severity": assessment.threat_severity("I3", sighting.analysed, findings),
+        **assessment.analysis(version, draw, detections, engines.web_verdicts(draw, detections)),
+        "threat_severity": assessment.threat_severity("I3", version.analysed, findings),
         "gti_assessment": assessment.gti_assessment(draw, detections, assessment.web_factors(detections)),
     }
 
@@ -77,24 +76,23 @@ def _whois(draw: Draw, owner: str, bounds: tuple[str, str, int]) -> str:
     return "\n".join(f"{field}: {value}" for field, value in fields)
 
 
-def _relationships(draw: Draw, address: str) -> Json:
+def _relationships(entity: Entity, address: str) -> Json:
     base = f"{API}/ip_addresses/{address}"
-
-    def resolution() -> Json:
-        return {"type": "resolution", "id": f"{address}{draw.domain()}"}
-
-    def url() -> Json:
-        return relationships.url_neighbour(draw, address)
+    draw = entity.draw("relationships")
+    served = domains_of(entity)
 
     def file() -> Json:
-        return relationships.file_neighbour(draw)
+        return relationships.file_neighbour(draw.hex(64))
 
+    known = [relationships.resolution(address, names.domain_name(domain)) for domain in served]
+    urls = [relationships.url_neighbour(names.url(domain.in_feed("urls"))) for domain in served]
     neighbours = {
         "referrer_files": [],
-        "resolutions": relationships.some(draw, 0.4, 19, resolution),
+        "resolutions": known
+        + relationships.some(draw, 0.4, 14, lambda: relationships.resolution(address, draw.domain())),
         "associations": relationships.some(draw, 0.2, 1, lambda: {"type": "collection", "id": draw.hex(64)}),
         "communicating_files": relationships.some(draw, 0.3, 20, file),
-        "urls": relationships.some(draw, 0.4, 5, url),
+        "urls": urls + relationships.some(draw, 0.4, 5, lambda: relationships.url_neighbour(draw.url(address))),
         "downloaded_files": relationships.some(draw, 0.2, 1, file),
     }
     return {key: relationships.related(base, key, found, draw) for key, found in neighbours.items()}

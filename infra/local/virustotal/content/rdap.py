@@ -1,7 +1,7 @@
-"""Registration data of address ranges, as a registry that does not exist would answer."""
+"""Registration data of address ranges, from a made-up registry."""
 
 from infra.local.virustotal.content.draw import Draw
-from infra.local.virustotal.content.sighting import Json
+from infra.local.virustotal.content.entity_version import Json
 
 _REGISTRY = "https://rdap.registry.example"
 _NOTICE = "Simulated registry: nothing in this answer describes a real network, company or person."

@@ -1,10 +1,11 @@
-"""The relationships block: up to twenty neighbours a key, and links to the rest."""
+"""The relationships block: up to twenty neighbours per key, and links to the rest."""
 
 import base64
 from collections.abc import Callable
 
 from infra.local.virustotal.content.draw import Draw
-from infra.local.virustotal.content.sighting import Json
+from infra.local.virustotal.content.entity_version import Json
+from infra.local.virustotal.content.names import url_id
 
 _PAGE = 20
 
@@ -29,16 +30,31 @@ def one_related(base: str, name: str, neighbour: Json) -> Json:
     return {"data": neighbour, "meta": {"count": 1}, "links": links}
 
 
-def some(draw: Draw, share: float, most: int, make: Callable[[], Json]) -> list[Json]:
-    """Return up to most neighbours in this share of cases, and none in the others."""
-    return [make() for _ in range(draw.randint(1, most))] if draw.chance(share) else []
+def some(draw: Draw, share: float, limit: int, make: Callable[[], Json]) -> list[Json]:
+    """Return up to `limit` neighbours in this share of cases, otherwise none."""
+    return [make() for _ in range(draw.randint(1, limit))] if draw.chance(share) else []
 
 
-def file_neighbour(draw: Draw) -> Json:
+def file_neighbour(sha256: str) -> Json:
     """Return a related file."""
-    return {"type": "file", "id": draw.hex(64)}
+    return {"type": "file", "id": sha256}
 
 
-def url_neighbour(draw: Draw, host: str) -> Json:
-    """Return a related URL on a host."""
-    return {"type": "url", "id": draw.hex(64), "context_attributes": {"url": draw.url(host)}}
+def url_neighbour(url: str) -> Json:
+    """Return a related URL."""
+    return {"type": "url", "id": url_id(url), "context_attributes": {"url": url}}
+
+
+def domain_neighbour(name: str) -> Json:
+    """Return a related domain."""
+    return {"type": "domain", "id": name}
+
+
+def address_neighbour(address: str) -> Json:
+    """Return a related IP address."""
+    return {"type": "ip_address", "id": address}
+
+
+def resolution(address: str, name: str) -> Json:
+    """Return the resolution of a domain to an address."""
+    return {"type": "resolution", "id": f"{address}{name}"}

@@ -1,9 +1,9 @@
-"""Who sent a file or a URL in, and the links of real lines that need a key and end after seven days."""
+"""Submitters of files and URLs, and the download links of real lines, which need a key and expire after seven days."""
 
 import base64
 
 from infra.local.virustotal.content.draw import Draw
-from infra.local.virustotal.content.sighting import API, Json, Sighting
+from infra.local.virustotal.content.entity_version import API, EntityVersion, Json
 
 _PLACES = (("brookhollow", "nw", "US"), ("steinfurt am see", "be", "DE"), ("port lorne", "qc", "CA"))
 
@@ -17,7 +17,7 @@ def submitter(draw: Draw) -> Json:
     return known | {"city": city, "region": region, "country": country}
 
 
-def download_link(draw: Draw, feed: str, name: str, sighting: Sighting, artefact: str) -> str:
-    """Return a link with a token of the form that real lines carry."""
-    token = f"{name}||v3||{sighting.modified}||{draw.hex(64)}".encode()
+def download_link(draw: Draw, feed: str, name: str, version: EntityVersion, artefact: str) -> str:
+    """Return a download link with a token in the form of real lines."""
+    token = f"{name}||v3||{version.modified}||{draw.hex(64)}".encode()
     return f"{API}/feeds/{feed}/{base64.urlsafe_b64encode(token).decode().rstrip('=')}/{artefact}"

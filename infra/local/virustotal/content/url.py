@@ -3,27 +3,28 @@
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from infra.local.virustotal.content import assessment, engines, relationships
+from infra.local.virustotal.content import assessment, engines, names, relationships
 from infra.local.virustotal.content.draw import Draw
-from infra.local.virustotal.content.sighting import API, Json, Sighting, line_object
+from infra.local.virustotal.content.entity import is_bad, server_of
+from infra.local.virustotal.content.entity_version import API, EntityVersion, Json, line_object
 from infra.local.virustotal.content.submitter import submitter
 
 _DAY = 86_400
 
 
-def write(sighting: Sighting) -> Json:
+def write(version: EntityVersion) -> Json:
     """Return one object of the URL feed."""
-    entity = sighting.entity_draw()
-    name = entity.hex(64)
-    address = entity.url(entity.domain())
-    attributes = _identity(entity, address) | _response(entity, sighting.analysed) | _analysis(sighting)
+    draw = version.entity_draw()
+    address = names.url(version.entity)
+    name = names.url_id(address)
+    attributes = _identity(draw, address) | _response(draw, version.analysed) | _analysis(version)
     base = f"{API}/urls/{name}"
-    server: Json = {"type": "ip_address", "id": entity.ipv4()}
+    server = relationships.address_neighbour(names.address(server_of(version.entity)))
     neighbours: Json = {
         "last_serving_ip_address": relationships.one_related(base, "last_serving_ip_address", server),
-        "associations": relationships.related(base, "associations", [], entity),
+        "associations": relationships.related(base, "associations", [], draw),
     }
-    context = {"context_attributes": {"submitter": submitter(entity)}}
+    context = {"context_attributes": {"submitter": submitter(draw)}}
     return line_object("url", "urls", name, attributes, neighbours) | context
 
 
@@ -76,19 +77,13 @@ def _response(draw: Draw, analysed: int) -> Json:
     }
 
 
-def _analysis(sighting: Sighting) -> Json:
-    draw = sighting.analysis_draw()
-    detections = engines.draw_detections(draw)
-    results, stats = engines.web_verdicts(draw, detections)
+def _analysis(version: EntityVersion) -> Json:
+    draw = version.analysis_draw()
+    detections = engines.draw_detections(draw, bad=is_bad(version.entity))
     findings: Json = {"num_detections": detections} if detections else {}
     return {
-        "last_analysis_date": sighting.analysed,
-        "last_submission_date": sighting.analysed,
-        "last_modification_date": sighting.modified,
-        "last_analysis_results": results,
-        "last_analysis_stats": stats,
-        "reputation": -detections,
-        "total_votes": assessment.votes(draw),
-        "threat_severity": assessment.threat_severity("U3", sighting.analysed, findings),
+        **assessment.analysis(version, draw, detections, engines.web_verdicts(draw, detections)),
+        "last_submission_date": version.analysed,
+        "threat_severity": assessment.threat_severity("U3", version.analysed, findings),
         "gti_assessment": assessment.gti_assessment(draw, detections, assessment.web_factors(detections)),
     }

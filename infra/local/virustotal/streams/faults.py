@@ -1,83 +1,42 @@
-"""Bad days of the lists: what goes wrong, after how many good requests, and how often before it heals."""
+"""Faults of the lists."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from threading import Lock
-from typing import Annotated
+from dataclasses import replace
+from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from infra.local.faults.rules import AtLeastOne
+from infra.local.virustotal import errors, refusals
+from infra.local.virustotal.bodies import encode
+from infra.local.web import Answer, json_answer
 
-from infra.local.virustotal import errors
-from infra.local.web import Answer
-
-Count = Annotated[int, Field(ge=0)]
-
-
-class ListRule(BaseModel):
-    """One thing that goes wrong: after so many requests of this path, so many times (None: always)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: str
-    path: str | None = None
-    after: Count = 0
-    times: Count | None = 1
-    retry_after: Count | None = None
-
-    @field_validator("kind")
-    @classmethod
-    def _known(cls, kind: str) -> str:
-        if kind not in _ANSWERS:
-            raise ValueError(f"unknown fault {kind!r}; known faults: {', '.join(sorted(_ANSWERS))}")
-        return kind
-
-
-def _rate_limited(rule: ListRule) -> Answer:
-    headers = {} if rule.retry_after is None else {"Retry-After": str(rule.retry_after)}
-    return errors.error(429, "QuotaExceededError", "Quota exceeded", headers)
-
-
-_HTML_429 = b"<!doctype html><title>429</title><p>Too many requests. Come back later.</p>\n"
-_ANSWERS: dict[str, Callable[[ListRule], Answer]] = {
-    "rate_limited": _rate_limited,
-    "rate_limited_html": lambda _: Answer(429, _HTML_429, {"Content-Type": "text/html; charset=utf-8"}),
-    "unavailable": lambda _: errors.error(503, "TransientError", "Transient error, try again"),
-    "unauthorized": lambda _: errors.key_wrong(),
-    "forbidden": lambda _: errors.error(403, "ForbiddenError", "This key has no licence for this list"),
-    "not_json": lambda _: Answer(200, b"<html>", {"Content-Type": "text/html; charset=utf-8"}),
-    "no_data": lambda _: Answer(200, b"{}", {"Content-Type": "application/json"}),
-    "bad_cursor": lambda _: errors.error(400, "BadRequestError", "Invalid cursor"),
+_OWN = {
+    "not_json": Answer(200, b"<html>", {"Content-Type": "text/html; charset=utf-8"}),
+    "no_data": Answer(200, b"{}", {"Content-Type": "application/json"}),
+    "bad_cursor": errors.error(400, "BadRequestError", "Invalid cursor"),
+    "no_success": json_answer(200, {"success": False, "message": "Something went wrong", "result": None}),
+    "timed_out": json_answer(200, {"success": True, "result": {"timed_out": True, "hits": [], "total_hits": 0}}),
 }
+KINDS = (*refusals.KINDS, *_OWN)
+"""Faults that replace the list's response."""
+
+ENCODING = ("content_encoding",)
+"""The normal response, with a Content-Encoding that was not requested."""
 
 
-@dataclass
-class _Counted:
-    rule: ListRule
-    seen: int = 0
-    fired: int = 0
+class ListRule(refusals.ApiRule):
+    """One fault of a list (none: of both), fired once unless `times` is set."""
+
+    kinds: ClassVar[frozenset[str]] = frozenset((*KINDS, *ENCODING))
+    selectors: ClassVar[tuple[str, ...]] = ("path",)
+
+    path: str | None = None
+    times: AtLeastOne | None = 1
 
 
-class ListFaults:
-    """The rules in force."""
+def own_answer(rule: ListRule) -> Answer | None:
+    """Return the response of a fault that only lists have."""
+    return _OWN.get(rule.kind)
 
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._counted: list[_Counted] = []
 
-    def replace(self, rules: Iterable[ListRule]) -> None:
-        """Put these rules in force instead of all others."""
-        with self._lock:
-            self._counted = [_Counted(rule) for rule in rules]
-
-    def answer(self, path: str) -> Answer | None:
-        """Return what goes wrong with this request, if anything; every rule counts every request of its path."""
-        with self._lock:
-            due = [one for one in self._counted if one.rule.path in (None, path) and self._is_due(one)]
-            if not due:
-                return None
-            due[0].fired += 1
-            return _ANSWERS[due[0].rule.kind](due[0].rule)
-
-    def _is_due(self, one: _Counted) -> bool:
-        one.seen += 1
-        return one.seen > one.rule.after and (one.rule.times is None or one.fired < one.rule.times)
+def encoded(answer: Answer) -> Answer:
+    """Return a response with gzip encoding."""
+    return replace(answer, body=encode(answer.body, "gzip"), headers={**answer.headers, "Content-Encoding": "gzip"})

@@ -1,17 +1,23 @@
-"""The filter grammar: terms with spaces between, each `name:value`, dates with a plus (from) or a minus (until)."""
+"""The filter grammar: terms `name:value` separated by spaces; dates end with a plus (from) or a minus (until)."""
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from infra.local.virustotal.streams.collections import COLLECTION_TYPES
 from infra.local.virustotal.streams.items import ENTITY_TYPES, ORIGINS, SOURCE_TYPES, Notification
 
 _RELATIVE = re.compile(r"(\d+)([mhd])", re.ASCII)
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400}
 _EVER = 2**62
 
-_VALID = {"origin": ORIGINS, "entity_type": ENTITY_TYPES, "source_type": SOURCE_TYPES}
+_VALID = {
+    "origin": ORIGINS,
+    "entity_type": ENTITY_TYPES,
+    "source_type": SOURCE_TYPES,
+    "collection_type": COLLECTION_TYPES,
+}
 
 
 class BadFilterError(ValueError):
@@ -20,14 +26,14 @@ class BadFilterError(ValueError):
 
 @dataclass(frozen=True)
 class Filter:
-    """A filter that was understood: bounds of the date, and everything else."""
+    """A parsed filter: the bounds of the date, and the other terms."""
 
     begin: int
     end: int
     terms: tuple[tuple[str, str], ...]
 
     def fits(self, one: Notification) -> bool:
-        """Say whether a notification has all that the terms ask for."""
+        """Return whether a notification matches all terms."""
         return all(_LOOK[name](one, value) for name, value in self.terms)
 
 

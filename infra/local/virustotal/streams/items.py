@@ -1,25 +1,25 @@
-"""What the lists hold: notifications and vulnerabilities, each a pure function of seed, number and date.
+"""Notifications, each a pure function of seed, number and date.
 
-Entities recur, as they do in real streams; their text is made once.
+Entities recur, as in real streams; their JSON is cached.
 """
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 
 from infra.local.virustotal.content import domain, file, ip_address, url
-from infra.local.virustotal.content.draw import Draw
-from infra.local.virustotal.content.sighting import API, Json, Sighting
-from shared.json_bytes import write_json
+from infra.local.virustotal.content.entity import Entity
+from infra.local.virustotal.content.entity_version import EntityVersion, Json
+from shared.runtime.json_bytes import write_json
 
-_WRITERS: dict[str, Callable[[Sighting], Json]] = {
+_WRITERS: dict[str, Callable[[EntityVersion], Json]] = {
     "file": file.write,
     "domain": domain.write,
     "url": url.write,
     "ip_address": ip_address.write,
 }
+_FEEDS = {"file": "files", "domain": "domains", "url": "urls", "ip_address": "ip_addresses"}
 ENTITY_TYPES = tuple(_WRITERS)
 ORIGINS = ("hunting", "subscriptions")
 SOURCE_TYPES = ("hunting_ruleset", "retrohunt_job", "collection", "threat_actor", "threat_profile")
@@ -30,27 +30,28 @@ _IDS = 2**31
 
 @dataclass(frozen=True)
 class Notification:
-    """One notification; padding lengthens its snippet."""
+    """One notification; padding lengthens its snippet, and a text replaces its whole content."""
 
     seed: str
     number: int
     date: int
     padding: int = 0
+    text: str | None = None
 
     @cached_property
     def id(self) -> str:
-        """The notification's id, which does not grow with time."""
+        """The notification's id; ids are not ordered by time."""
         # Multiplying by an odd number permutes the residues of a power of two.
         return str(20_000_000_000 + self.number * 2_654_435_761 % _IDS)
 
     @property
     def entity_type(self) -> str:
-        """What kind of thing was seen."""
+        """The type of the entity."""
         return ENTITY_TYPES[self.number % len(ENTITY_TYPES)]
 
     @property
     def origin(self) -> str:
-        """Where the notification comes from."""
+        """The notification's origin."""
         return ORIGINS[self.number % 3 == 2]
 
     def sources(self) -> list[Json]:
@@ -71,7 +72,7 @@ class Notification:
         return [f"ruleset_{self.number % 7}", "brandmonitoring"] if self.origin == "hunting" else []
 
     def context(self) -> Json:
-        """Return what belongs to the notification and not to its entity."""
+        """Return the attributes of the notification itself."""
         return {
             "notification_id": self.id,
             "origin": self.origin,
@@ -87,6 +88,8 @@ class Notification:
 
     def written(self) -> bytes:
         """Return the item as JSON."""
+        if self.text is not None:
+            return self.text.replace("$ID", self.id).encode()
         return b'%b, "context_attributes": %b}' % (self.entity()[:-1], write_json(self.context()))
 
     def _hunting_info(self) -> Json | None:
@@ -105,49 +108,8 @@ class Notification:
 @lru_cache(maxsize=len(ENTITY_TYPES) * _ENTITIES_A_TYPE)
 def _entity(seed: str, kind: str, slot: int) -> bytes:
     analysed = 1_760_000_000 + slot * 3600
-    entity = _WRITERS[kind](Sighting(f"{seed}/stream/{kind}/{slot}", analysed=analysed, modified=analysed + 60))
-    # A feed's context is who submitted an object; a notification has its own under the same name.
+    of_slot = Entity(f"{seed}/stream", _FEEDS[kind], slot, analysed)
+    entity = _WRITERS[kind](EntityVersion(of_slot, analysed=analysed, modified=analysed + 60))
+    # A feed's context is the submitter; a notification has another context under the same name.
     left_out = ("relationships", "context_attributes")
     return json.dumps({name: value for name, value in entity.items() if name not in left_out}).encode()
-
-
-@dataclass(frozen=True)
-class Vulnerability:
-    """One vulnerability at its latest modification."""
-
-    seed: str
-    number: int
-    date: int
-
-    @property
-    def id(self) -> str:
-        """The collection's id."""
-        return f"vulnerability--cve-{datetime.fromtimestamp(self.date, UTC).year}-{10_000 + self.number}"
-
-    def written(self) -> bytes:
-        """Return the item as JSON."""
-        draw = Draw(f"{self.seed}/vulnerability/{self.number}")
-        cve = self.id.removeprefix("vulnerability--").upper()
-        attributes: Json = {
-            "name": cve,
-            "collection_type": "vulnerability",
-            "origin": "Google Threat Intelligence",
-            "creation_date": self.date - draw.randint(1, 30) * 86_400,
-            "last_modification_date": self.date,
-            "risk_rating": draw.choice(("LOW", "MEDIUM", "HIGH", "CRITICAL")),
-            "exploitation_state": draw.choice(("No Known", "Anticipated", "Confirmed")),
-            "cvss": {"cvssv3_x": {"base_score": draw.randint(30, 100) / 10}},
-            "epss": {"score": draw.randint(1, 99) / 100},
-            "executive_summary": draw.words(60),
-            "cpes": [],
-            "tags": [],
-            "mve_id": None,
-        }
-        item: Json = {
-            "id": self.id,
-            "type": "collection",
-            "links": {"self": f"{API}/collections/{self.id}"},
-            "attributes": attributes,
-            "context_attributes": {"shared_with_me": False, "role": "viewer"},
-        }
-        return json.dumps(item).encode()

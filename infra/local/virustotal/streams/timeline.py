@@ -1,21 +1,19 @@
-"""Which items there are at a moment: a steady flow by the clock, and what tests add to it."""
+"""The items at a given time: a steady flow by the clock, and items added by tests."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Lock
 
-from infra.local.virustotal.streams.items import Notification, Vulnerability
+from infra.local.virustotal.streams.items import Notification
 
 WEEK = 7 * 86_400
-# Numbers of added notifications begin here, out of the way of the flow's.
+# The numbers of added notifications begin here, above those of the flow.
 _ADDED = 2**30
-_VULNERABILITIES = 500
-_VULNERABILITY_SECONDS = 300
 
 
 @dataclass
 class Timeline:
-    """Notifications and vulnerabilities of one simulator."""
+    """Notifications of one simulator."""
 
     seed: str
     interval: int
@@ -26,7 +24,7 @@ class Timeline:
         self.reset()
 
     def reset(self) -> None:
-        """Forget what was added."""
+        """Delete the added notifications."""
         with self._lock:
             self._added: list[Notification] = []
             self._resets += 1
@@ -34,19 +32,22 @@ class Timeline:
 
     @property
     def version(self) -> tuple[int, int, bool]:
-        """Something that is another one whenever the notifications of a moment are others."""
+        """A value that changes whenever the notifications change."""
         return self._resets, len(self._added), self.flowing
 
-    def add(self, *, count: int, date: int, spacing: float, padding: int) -> list[Notification]:
+    def add(self, *, count: int, date: int, spacing: float, padding: int, text: str | None) -> list[Notification]:
         """Add notifications from a date on."""
         with self._lock:
             first = _ADDED + len(self._added)
-            new = [Notification(self.seed, first + step, int(date + step * spacing), padding) for step in range(count)]
+            new = [
+                Notification(self.seed, first + step, int(date + step * spacing), padding, text)
+                for step in range(count)
+            ]
             self._added += new
         return new
 
     def notifications(self, now: int, begin: int, end: int) -> Iterator[Notification]:
-        """Yield what the stream holds in [begin, end], in no order; it keeps a week."""
+        """Yield the notifications in [begin, end], in no order; the stream keeps a week."""
         begin, end = max(begin, now - WEEK), min(end, now)
         with self._lock:
             added = list(self._added)
@@ -58,13 +59,5 @@ class Timeline:
                     yield one
 
     def _date(self, number: int) -> int:
-        # Every tenth shares the date of the one before it.
+        # Every tenth has the date of the one before it.
         return (number - (number % 10 == 9)) * self.interval
-
-    def vulnerabilities(self, now: int, begin: int, end: int) -> Iterator[Vulnerability]:
-        """Yield every vulnerability at its latest modification, where that lies in [begin, end]."""
-        latest = now // _VULNERABILITY_SECONDS
-        for version in range(latest - _VULNERABILITIES + 1, latest + 1):
-            one = Vulnerability(self.seed, version % _VULNERABILITIES, version * _VULNERABILITY_SECONDS)
-            if begin <= one.date <= end:
-                yield one

@@ -1,0 +1,1 @@
+"""Benchmarks and cost models; each runs by a target of the Makefile."""

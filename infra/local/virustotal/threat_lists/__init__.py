@@ -1,0 +1,1 @@
+"""Simulated threat lists of GTI."""

@@ -1,1 +1,0 @@
-"""Console: what an operator uses, the gti-mesh command."""

@@ -1,1 +1,0 @@
-"""The status page: one HTML document, and the JSON that it polls; nothing that it answers can change anything."""

@@ -1,0 +1,1 @@
+"""Poll VirusTotal streams into the log of pages."""

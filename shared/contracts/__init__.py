@@ -1,0 +1,1 @@
+"""The contracts between the services: messages, minutes, manifests, outcomes, interfaces."""

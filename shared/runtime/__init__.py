@@ -1,0 +1,1 @@
+"""What every service runs on: settings, logs, tracing, push handling, HTTP responses."""

@@ -1,0 +1,24 @@
+{% from "shared.warehouse/newest_of_history.sql" import bring_newest_of_history %}
+{#
+  The newest versions among the minutes that were merged since a moment go into recent: a merger of an earlier version
+  may have brought them into a table that is gone. A version that base has already changes nothing.
+#}
+DECLARE first_minute TIMESTAMP;
+DECLARE last_minute TIMESTAMP;
+
+SET first_minute = (
+  SELECT MIN(minute) FROM `{{ dataset }}.minutes`
+  WHERE feed = '{{ feed.name }}' AND event = 'merged' AND `at` >= TIMESTAMP '{{ since }}'
+);
+SET last_minute = (
+  SELECT MAX(minute) FROM `{{ dataset }}.minutes`
+  WHERE feed = '{{ feed.name }}' AND event = 'merged' AND `at` >= TIMESTAMP '{{ since }}'
+);
+
+{% call bring_newest_of_history(dataset, feed) -%}
+feed_minute >= first_minute AND feed_minute <= last_minute
+    AND feed_minute IN (
+      SELECT minute FROM `{{ dataset }}.minutes`
+      WHERE feed = '{{ feed.name }}' AND event = 'merged' AND `at` >= TIMESTAMP '{{ since }}'
+    )
+{%- endcall %}

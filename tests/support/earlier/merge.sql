@@ -1,0 +1,147 @@
+{% from "shared.warehouse/headline.sql" import headline %}
+{#
+  Whole hours of one feed's staging, the oldest ones, move into history, current and the ledger: all of them, or nothing.
+
+  The bounds are set inside the transaction, so they belong to its snapshot: what a load appends meanwhile lies outside
+  the snapshot and stays in staging. They are script variables because only comparisons with those prune partitions.
+  They lie on hours because a DELETE of whole partitions is not billed. An hour is never divided: the first one is taken
+  whatever its size, the others while there are at most max_lines in all.
+#}
+
+{# A load may have come twice: one row per key, and the same one wherever it is asked for. #}
+{% macro staged() %}
+    SELECT feed_minute, feed_line, id, object
+    FROM `{{ dataset }}.{{ feed.name }}_staging`
+    WHERE feed_minute >= first_hour AND feed_minute < end_hour
+    QUALIFY ROW_NUMBER() OVER (PARTITION BY feed_minute, feed_line ORDER BY id) = 1
+{% endmacro %}
+
+{# A missing date is the oldest: 1970. #}
+{% macro version(side, column) -%}
+{% if column in feed.version -%}
+COALESCE({{ side }}.{{ column }}, TIMESTAMP_SECONDS(0))
+{%- else -%}
+{{ side }}.{{ column }}
+{%- endif %}
+{%- endmacro %}
+
+{# The version order, written out column by column: GoogleSQL compares structs for equality only. #}
+{% macro is_newer(order) %}
+{% for column in order %}
+  {{ "OR " if not loop.first }}({% for before in order[:loop.index0] -%}
+    {{ version("newest", before) }} = {{ version("known", before) }} AND {% endfor -%}
+    {{ version("newest", column) }} > {{ version("known", column) }})
+{% endfor %}
+{% endmacro %}
+
+{% set order = feed.version | list + ["feed_minute", "feed_line"] %}
+{% set columns = ["feed_minute", "feed_line"] + feed.headline | map(attribute="name") | list %}
+DECLARE first_hour TIMESTAMP;
+DECLARE end_hour TIMESTAMP;
+DECLARE first_minute TIMESTAMP;
+DECLARE last_minute TIMESTAMP;
+DECLARE merged_minutes INT64;
+DECLARE merged_lines INT64;
+DECLARE staged_lines INT64;
+
+BEGIN TRANSACTION;
+
+SET staged_lines = (SELECT COUNT(*) FROM `{{ dataset }}.{{ feed.name }}_staging`);
+SET first_minute = (SELECT MIN(feed_minute) FROM `{{ dataset }}.{{ feed.name }}_staging`);
+SET first_hour = TIMESTAMP_TRUNC(first_minute, HOUR);
+SET end_hour = (
+  SELECT TIMESTAMP_ADD(MAX(hour), INTERVAL 1 HOUR)
+  FROM (
+    SELECT hour, SUM(lines) OVER (ORDER BY hour) AS lines_so_far, ROW_NUMBER() OVER (ORDER BY hour) AS place
+    FROM (
+      SELECT TIMESTAMP_TRUNC(feed_minute, HOUR) AS hour, COUNT(*) AS lines
+      FROM `{{ dataset }}.{{ feed.name }}_staging`
+      GROUP BY hour
+    ) AS hours
+  ) AS counted
+  WHERE place = 1 OR (lines_so_far <= {{ max_lines }} AND place <= {{ max_hours }})
+);
+SET last_minute = (
+  SELECT MAX(feed_minute) FROM `{{ dataset }}.{{ feed.name }}_staging`
+  WHERE feed_minute >= first_hour AND feed_minute < end_hour
+);
+SET merged_minutes = (
+  SELECT COUNT(DISTINCT feed_minute) FROM `{{ dataset }}.{{ feed.name }}_staging`
+  WHERE feed_minute >= first_hour AND feed_minute < end_hour
+);
+SET merged_lines = (
+  SELECT COUNT(*) FROM `{{ dataset }}.{{ feed.name }}_staging`
+  WHERE feed_minute >= first_hour AND feed_minute < end_hour
+);
+
+MERGE `{{ dataset }}.{{ feed.name }}_history` AS history
+USING (
+{{ staged() -}}
+) AS staged
+ON history.feed_minute = staged.feed_minute
+  AND history.feed_line = staged.feed_line
+  AND history.feed_minute >= first_hour
+  AND history.feed_minute < end_hour
+WHEN NOT MATCHED THEN
+  INSERT (feed_minute, feed_line, id, object)
+  VALUES (staged.feed_minute, staged.feed_line, staged.id, staged.object);
+
+MERGE `{{ dataset }}.{{ feed.name }}_current` AS known
+USING (
+  SELECT id, {{ columns | join(", ") }}
+  FROM (
+    SELECT
+      id,
+      feed_minute,
+      feed_line,
+{% for column in feed.headline %}
+      {{ headline(column) }} AS {{ column.name }}{{ "," if not loop.last }}
+{% endfor %}
+    FROM (
+{{ staged() -}}
+    )
+  ) AS observed
+  WHERE TRUE
+  QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY id
+    ORDER BY
+{% for column in order %}
+      {{ version("observed", column) }} DESC{{ "," if not loop.last }}
+{% endfor %}
+  ) = 1
+) AS newest
+ON known.id = newest.id
+WHEN MATCHED AND (
+{{ is_newer(order) -}}
+) THEN
+  UPDATE SET
+{% for column in columns %}
+    {{ column }} = newest.{{ column }}{{ "," if not loop.last }}
+{% endfor %}
+WHEN NOT MATCHED THEN
+  INSERT (id, {{ columns | join(", ") }})
+  VALUES (newest.id{% for column in columns %}, newest.{{ column }}{% endfor %});
+
+INSERT INTO `{{ dataset }}.minutes` (feed, minute, event, `rows`, `at`)
+SELECT '{{ feed.name }}', feed_minute, 'merged', COUNT(*), CURRENT_TIMESTAMP()
+FROM `{{ dataset }}.{{ feed.name }}_history`
+WHERE feed_minute >= first_hour
+  AND feed_minute < end_hour
+  AND feed_minute IN (
+    SELECT feed_minute
+    FROM `{{ dataset }}.{{ feed.name }}_staging`
+    WHERE feed_minute >= first_hour AND feed_minute < end_hour
+  )
+GROUP BY feed_minute;
+
+DELETE FROM `{{ dataset }}.{{ feed.name }}_staging`
+WHERE feed_minute >= first_hour AND feed_minute < end_hour;
+
+COMMIT TRANSACTION;
+
+SELECT
+  staged_lines AS staged_lines,
+  merged_lines AS merged_lines,
+  merged_minutes AS merged_minutes,
+  first_minute AS first_minute,
+  last_minute AS last_minute;

@@ -1,0 +1,166 @@
+"""A feed whose packages are hours is planned, swept and replayed like one of minutes."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from services.planner.figures import figures
+from services.planner.missing_minutes import find_missing
+from services.planner.plan import Planner
+from services.planner.replay import Replayer, ReplayRequest
+from services.planner.sweep import Sweeper
+from shared.contracts.interfaces import LedgerRow, MinuteState
+from shared.contracts.messages import MinuteRequested
+from shared.contracts.minute_requests import BadRangeError
+from shared.contracts.minutes import ONE_HOUR, Period
+from shared.operations.health import STALE_AFTER
+from shared.operations.planner_state import PlanState, PlanStateStore
+from tests.support.doubles import NOON, Clock
+from tests.support.memory import MemoryBucket, MemoryHistory, MemoryLedger, MemoryPublisher
+
+FEED = "threat_lists"
+HOURS = Period(ONE_HOUR, timedelta(minutes=120))
+
+
+class Harness:
+    """A planner and a sweeper with fakes; their clock begins at noon."""
+
+    def __init__(self, plan_back: int = 0) -> None:
+        self.bucket, self.publisher, self.ledger, self.clock = (
+            MemoryBucket(),
+            MemoryPublisher(),
+            MemoryLedger(),
+            Clock(),
+        )
+        self.store = PlanStateStore(self.bucket)
+        self.planner = Planner(
+            store=self.store,
+            bucket=self.bucket,
+            publisher=self.publisher,
+            ledger=lambda: self.ledger,
+            now=self.clock,
+            plan_back=timedelta(minutes=plan_back),
+            period=lambda _: HOURS,
+        )
+        self.sweeper = Sweeper(
+            store=self.store,
+            bucket=self.bucket,
+            publisher=self.publisher,
+            ledger=lambda: self.ledger,
+            history=lambda: MemoryHistory(None),
+            now=self.clock,
+            period=lambda _: HOURS,
+        )
+
+    def asked(self) -> list[datetime]:
+        """Return and forget the hours that were published."""
+        published = self.publisher.published.pop("feed-minutes", [])
+        return [MinuteRequested.model_validate_json(message.body).minute for message in published]
+
+
+def hour(number: int) -> datetime:
+    """Return an hour of the test's day."""
+    return NOON.replace(hour=number)
+
+
+def test_an_hour_is_requested_once_when_it_is_due() -> None:
+    """A tick every minute asks for one hour an hour, a minute after the source serves it."""
+    harness = Harness()
+    asked: dict[datetime, datetime] = {}
+    for _ in range(181):
+        harness.planner.plan(FEED)
+        asked |= dict.fromkeys(harness.asked(), harness.clock())
+        harness.clock.advance(minutes=1)
+    assert asked == {hour(number): hour(number + 2) + timedelta(minutes=1) for number in (10, 11, 12)}
+
+
+@pytest.mark.parametrize(("plan_back", "first"), [(0, None), (1, 9), (60, 9), (61, 8)])
+def test_plan_back_reaches_the_hour_that_has_its_minute(plan_back: int, first: int | None) -> None:
+    """PLAN_BACK is in minutes for every feed; the hour at its beginning is requested completely."""
+    harness = Harness(plan_back)
+    harness.planner.plan(FEED)
+    assert harness.asked() == ([hour(number) for number in range(first, 10)] if first else [])
+
+
+def test_missed_hours_are_made_up_and_lost_ones_are_told() -> None:
+    """An outage within the retention loses nothing; a longer one only what the source has deleted."""
+    harness = Harness()
+    harness.planner.plan(FEED)
+    harness.clock.advance(minutes=60 * 24 * 8)
+    result = harness.planner.plan(FEED)
+    asked = harness.asked()
+    now = harness.clock()
+    assert asked == list(HOURS.between(HOURS.oldest_served(now), HOURS.last_due(now)))
+    assert result.skipped == 8 * 24 - len(asked)
+
+
+def test_a_sweep_asks_again_for_missing_hours_only() -> None:
+    """Minutes inside an hour are no packages and are never missing."""
+    harness = Harness(plan_back=180)
+    harness.planner.plan(FEED)
+    wanted = harness.asked()
+    harness.clock.advance(minutes=11)
+    harness.ledger.record([LedgerRow("merged", NOON, FEED, wanted[0], lines=1, rows=1)])
+    harness.sweeper.sweep(FEED, until=harness.clock() + timedelta(minutes=1))
+    assert harness.asked() == wanted[1:]
+
+
+def test_a_lost_state_goes_on_behind_the_last_known_hour() -> None:
+    """After a lost state planning continues with the hour after the last one in the ledger."""
+    harness = Harness()
+    harness.ledger.record([LedgerRow("merged", NOON, FEED, hour(7), lines=1, rows=1)])
+    harness.planner.plan(FEED)
+    assert harness.asked() == [hour(8), hour(9)]
+
+
+def test_an_hour_in_reach_is_missing_and_an_old_one_expired() -> None:
+    """The boundary is the oldest hour that the source still serves completely."""
+    oldest = HOURS.oldest_served(NOON)
+    state = PlanState(first=oldest - 2 * ONE_HOUR, watermark=HOURS.last_due(NOON))
+    kinds = {one.minute: one.kind for one in find_missing(state, [], NOON, period=HOURS)}
+    assert kinds[oldest] == "unknown"
+    assert kinds[oldest - ONE_HOUR] == "expired"
+    assert len(kinds) == HOURS.count(state.first, state.watermark)
+
+
+def test_a_feed_of_hours_that_is_up_to_date_raises_no_alarm() -> None:
+    """Just before the next merge the newest merged hour is more than two hours old, which is no alarm."""
+    late = NOON + timedelta(minutes=59)
+    merged = [MinuteState(HOURS.last_due(late) - ONE_HOUR, "merged", NOON, rows=1)]
+    state = PlanState(first=hour(1), watermark=HOURS.last_due(late))
+    assert figures(state, merged, missing=0, now=late, period=HOURS).freshness_minutes < STALE_AFTER.seconds // 60
+    assert figures(state, [], missing=0, now=late, period=HOURS).freshness_minutes > STALE_AFTER.seconds // 60
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "reason"),
+    [
+        (hour(7) + timedelta(minutes=10), hour(8), "inside an hour.*: 2026-11-21T07:00:00Z"),
+        (hour(7), hour(8) + timedelta(minutes=1), "inside an hour.*: 2026-11-21T08:00:00Z"),
+        (hour(7), hour(10), "is not due yet: .* 120 minutes .* 2026-11-21T09:00:00Z"),
+    ],
+)
+def test_a_range_that_names_no_hours_is_refused(first: datetime, last: datetime, reason: str) -> None:
+    """The error names the hour that is meant, and nothing is published."""
+    publisher = MemoryPublisher()
+    with pytest.raises(BadRangeError, match=reason):
+        replayer(publisher).replay(ReplayRequest(feed=FEED, first=first, last=last))
+    assert not publisher.published
+
+
+def test_a_replay_of_hours_asks_for_each_once() -> None:
+    """Both ends are included; minutes inside the hours are not requested."""
+    publisher = MemoryPublisher()
+    assert replayer(publisher).replay(ReplayRequest(feed=FEED, first=hour(4), last=hour(9))) == 6
+
+
+def replayer(publisher: MemoryPublisher) -> Replayer:
+    """Return a replayer at noon."""
+    return Replayer(
+        feeds=[FEED],
+        bucket=MemoryBucket(),
+        publisher=publisher,
+        history=lambda: MemoryHistory(None),
+        now=Clock(),
+        period=lambda _: HOURS,
+    )

@@ -1,0 +1,139 @@
+"""Landings that are not delivered are announced again, from the time on at which their feed was switched on."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.secops_forwarder.importer.errors import ImportRefused
+from services.secops_forwarder.poll.landing_republish import LandingPoll
+from shared.contracts.outcomes import Poison
+from shared.streams.landing_log import ForwardingStore, hour_number, hour_of
+from tests.support.landings import HOUR, LandingHarness, ids
+
+
+@pytest.fixture
+def harness() -> LandingHarness:
+    """Return a harness whose feed has just been switched on."""
+    harness = LandingHarness()
+    assert harness.poll() == LandingPoll()
+    harness.now.advance(minutes=1)
+    return harness
+
+
+def announced(harness: LandingHarness, **after: float) -> list[int]:
+    """Let time pass and poll, and return the hours that were announced, as hours after the first."""
+    harness.now.advance(**after)
+    harness.pubsub.published.clear()
+    harness.poll()
+    return [message.sequence - hour_number(HOUR) for message in harness.announced()]
+
+
+def test_a_landing_that_nobody_delivers_is_announced_again(harness: LandingHarness) -> None:
+    """After one hour, then after two, four and eight, so that a long outage does not multiply messages."""
+    harness.land(2)
+    assert [announced(harness, minutes=20) for _ in range(3)] == [[], [], [0]]
+    hours = [announced(harness, hours=1) for _ in range(15)]
+    assert [number for number, found in enumerate(hours, 2) if found] == [2, 4, 8, 16]
+
+
+def test_a_lost_message_is_made_up_for(harness: LandingHarness) -> None:
+    """What is announced is delivered, and not announced again."""
+    harness.land(3)
+    assert announced(harness, hours=1) == [0]
+    harness.importer().handle(harness.announced()[0])
+    assert harness.secops.ids() == ids(3)
+    assert [announced(harness, hours=1) for _ in range(9)] == [[]] * 9
+
+
+def test_what_landed_before_the_feed_was_on_is_not_announced() -> None:
+    """An operator sends it by a replay; of hours that land later, older ones too are announced."""
+    harness = LandingHarness()
+    harness.land(1)
+    harness.now.advance(minutes=1)
+    harness.poll()
+    harness.now.advance(minutes=1)
+    harness.land(1, HOUR - timedelta(days=5))
+    assert announced(harness, hours=1) == [-120]
+
+
+def test_what_lands_while_the_feed_is_off_is_announced_once_it_is_on_again(harness: LandingHarness) -> None:
+    """Its message is acked without a record."""
+    harness.feeds, on = [], harness.feeds
+    harness.importer().landings.handle(harness.land(2))
+    harness.feeds = on
+    assert announced(harness, hours=30) == [0]
+    harness.importer().handle(harness.announced()[0])
+    assert harness.secops.ids() == ids(2)
+
+
+def test_after_a_week_without_a_poll_the_feed_begins_anew(harness: LandingHarness) -> None:
+    """It has been off, and weeks of hours would come at once."""
+    harness.land(2)
+    assert announced(harness, days=8) == []
+    harness.now.advance(minutes=1)
+    harness.land(1, HOUR + timedelta(hours=1))
+    assert announced(harness, hours=1) == [1]
+
+
+def test_what_was_given_up_and_what_is_empty_is_settled(harness: LandingHarness) -> None:
+    """The first has a dead letter, and the second has nothing to deliver."""
+    harness.secops.refuses = lambda _: ImportRefused("400")
+    with pytest.raises(Poison):
+        harness.importer().landings.handle(harness.land(1))
+    harness.land(0, HOUR + timedelta(hours=1))
+    assert announced(harness, hours=1) == []
+
+
+def test_the_tenth_look_reads_no_more_than_the_second(harness: LandingHarness) -> None:
+    """Landings before the oldest one that is not delivered are not read again."""
+    for number in range(40):
+        harness.importer().landings.handle(harness.land(1, HOUR + timedelta(hours=number)))
+        harness.now.advance(hours=1)
+    waiting = harness.land(1, HOUR + timedelta(hours=40))
+    assert announced(harness, minutes=30) == []
+    settled = harness.now() - timedelta(minutes=30)
+    found = ForwardingStore(harness.bucket, "threat_lists").read()[0]
+    assert found
+    assert found.settled == settled
+    harness.importer().landings.handle(waiting)
+    announced(harness, minutes=30)
+    found = ForwardingStore(harness.bucket, "threat_lists").read()[0]
+    assert found
+    assert found.settled > settled
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(("land", "late", "deliver", "lose", "poll")), st.integers(1, 300)), max_size=30)
+)
+def test_nothing_that_landed_stays_undelivered(steps: list[tuple[str, int]]) -> None:
+    """Whatever is lost, polls announce it: when nothing more goes wrong, every landed hour is delivered once."""
+    harness = LandingHarness()
+    harness.poll()
+    waiting, number = [], 0
+    for step, minutes in steps:
+        harness.now.advance(minutes=minutes)
+        if step in ("land", "late"):
+            number += 1
+            back = timedelta(days=4) if step == "late" else timedelta()
+            waiting.append(harness.land(1, hour_of(hour_number(harness.now() - back)) + number * timedelta(hours=500)))
+        elif step == "deliver" and waiting:
+            harness.importer().landings.handle(waiting.pop())
+        elif step == "lose":
+            waiting.clear()
+        elif step == "poll":
+            harness.poll()
+    for _ in range(20):
+        harness.now.advance(days=1)
+        harness.pubsub.published.clear()
+        harness.poll()
+        for message in harness.announced():
+            harness.importer().handle(message)
+    assert harness.secops.ids().total() == number
+
+
+def test_hours_have_successive_numbers() -> None:
+    """A number gives its hour back."""
+    assert [hour_of(hour_number(HOUR) + more) for more in (0, 1)] == [HOUR, HOUR + timedelta(hours=1)]

@@ -1,0 +1,224 @@
+"""Hours that go to SecOps: status, audit, replay, and the accounts of all of them."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.secops_forwarder.importer.chunks import Limits
+from services.secops_forwarder.importer.errors import DestinationRefused, ImportRefused
+from shared.contracts.messages import MinuteLanded
+from shared.contracts.outcomes import Misconfigured, TransientError
+from shared.operations.audit_landings import audit_landings
+from shared.operations.audit_streams import StreamAudit
+from shared.operations.landing_reader import LandingReader
+from shared.operations.replay_landings import replay_landings
+from shared.operations.status import poll_problems
+from shared.operations.stream_logs import StreamReaders
+from shared.operations.stream_status import StreamStatus, stream_status
+from shared.streams.landing_log import ForwardingStore, landing_delivery_name
+from tests.support.landings import HOUR, LandingHarness, ids
+
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
+NEXT = HOUR + timedelta(hours=1)
+
+
+@pytest.fixture
+def harness() -> LandingHarness:
+    """Return a harness whose feed has just been switched on."""
+    harness = LandingHarness()
+    harness.poll()
+    return harness
+
+
+def status(harness: LandingHarness) -> StreamStatus:
+    """Read the feed's landings and return their status."""
+    log = LandingReader(harness.bucket, "threat_lists").read(harness.now())
+    assert log
+    return stream_status(log, (), harness.now())
+
+
+def test_a_feed_that_was_never_on_has_no_status() -> None:
+    """Nor does the status have a stream of its name."""
+    harness = LandingHarness()
+    harness.land(1)
+    assert StreamReaders(harness.bucket).read(harness.now()) == []
+    assert not list(audit_landings(harness.bucket, EVER, harness.now()))
+
+
+def test_the_status_counts_elements_and_hours(harness: LandingHarness) -> None:
+    """Delivered and waiting hours, with the elements of both."""
+    harness.importer().landings.handle(harness.land(3))
+    harness.land(2, NEXT)
+    harness.land(0, NEXT + timedelta(hours=1))
+    found = status(harness)
+    assert (found.stream, found.unit, dict(found.pages)) == ("threat_lists", "hour", {"delivered": 2, "waiting": 1})
+    assert (found.notifications, found.delivered, found.waiting, found.requests) == (5, 3, 2, 1)
+    assert (found.first_date, found.last_date) == (HOUR, NEXT + timedelta(hours=1))
+    assert not list(found.problems())
+
+
+def test_hours_that_wait_too_long_are_one_problem_with_the_replay(harness: LandingHarness) -> None:
+    """The command names hours, across midnight too."""
+    for number in range(20):
+        harness.land(2, HOUR + timedelta(hours=number))
+    harness.now.advance(minutes=31)
+    [problem] = status(harness).problems()
+    assert str(problem) == (
+        "threat_lists: hours 2026-11-21T09:00Z to 2026-11-22T04:00Z (40 elements) not delivered since 11-21 12:00Z; "
+        "gti-mesh secops replay threat_lists 2026-11-21T09:00Z 2026-11-22T04:00Z"
+    )
+
+
+def test_what_landed_before_the_feed_was_on_counts_once_it_is_sent() -> None:
+    """A replay makes it part of the account."""
+    harness = LandingHarness()
+    landed = harness.land(3)
+    harness.now.advance(minutes=1)
+    harness.poll()
+    harness.now.advance(hours=2)
+    assert status(harness).notifications == 0
+    harness.secops.answers = [(None, True), (TransientError("503"), False)]
+    with pytest.raises(TransientError):
+        harness.importer(limits=Limits(3_900_000, 2)).landings.handle(landed)
+    assert (status(harness).delivered, status(harness).waiting) == (2, 1)
+    assert [finding.what for finding in audit(harness).findings] == ["hour 2026-11-21T09:00Z is not delivered"]
+
+
+def test_what_lands_after_the_last_poll_is_not_overdue(harness: LandingHarness) -> None:
+    """The feed may have been switched off; a poll that has stopped is a problem of its own."""
+    harness.now.advance(minutes=20)
+    harness.land(2)
+    harness.now.advance(hours=3)
+    assert not list(status(harness).problems())
+    assert audit(harness).findings == ()
+    harness.poll()
+    assert len(list(status(harness).problems())) == len(audit(harness).findings) == 1
+
+
+def test_a_condition_of_the_destination_is_the_only_problem(harness: LandingHarness) -> None:
+    """Hours only wait for its end."""
+    harness.secops.answers = [(DestinationRefused("404: no log type"), False)]
+    with pytest.raises(DestinationRefused):
+        harness.importer().landings.handle(harness.land(3))
+    harness.now.advance(hours=2)
+    [problem] = status(harness).problems()
+    assert "threat_lists: SecOps takes nothing since 2026-11-21T12:00Z: 404: no log type" in str(problem)
+
+
+def test_landings_hide_no_poll_that_has_stopped(harness: LandingHarness) -> None:
+    """Hours land without the poll."""
+    harness.now.advance(hours=3)
+    harness.land(1)
+    [problem] = poll_problems(StreamReaders(harness.bucket).read(harness.now()), harness.now())
+    assert str(problem) == "streams: no poll has ended since 2026-11-21T12:00Z"
+
+
+def test_a_second_look_reads_what_has_changed(harness: LandingHarness) -> None:
+    """A delivery that goes on is read again, and one that is finished is not."""
+    first, second = harness.land(1), harness.land(2, NEXT)
+    harness.importer().landings.handle(first)
+    reader = LandingReader(harness.bucket, "threat_lists")
+    before = reader.read(harness.now())
+    harness.bucket.objects = dict(harness.bucket.objects)
+    harness.importer().landings.handle(second)
+    after = reader.read(harness.now())
+    assert before
+    assert after
+    assert [[page.done for page in log.pages] for log in (before, after)] == [[True, False], [True, True]]
+
+
+def audit(harness: LandingHarness, since: datetime = EVER) -> StreamAudit:
+    """Audit the feed."""
+    [found] = audit_landings(harness.bucket, since, harness.now())
+    return found
+
+
+def _name(harness: LandingHarness, landed: MinuteLanded) -> str:
+    return landing_delivery_name(harness.bucket, landed.uri)
+
+
+def _changed(**changes: object) -> Callable[[LandingHarness, MinuteLanded], None]:
+    def change(harness: LandingHarness, landed: MinuteLanded) -> None:
+        delivery = harness.delivery(landed).model_copy(update=changes)
+        harness.bucket.delete(_name(harness, landed))
+        assert harness.bucket.create(_name(harness, landed), delivery.model_dump_json().encode())
+
+    return change
+
+
+def _without_aside(harness: LandingHarness, landed: MinuteLanded) -> None:
+    del landed
+    for name in list(harness.bucket.names("streams/threat_lists/oversize/")):
+        harness.bucket.delete(name)
+
+
+def _damaged(harness: LandingHarness, landed: MinuteLanded) -> None:
+    harness.bucket.delete(_name(harness, landed))
+    assert harness.bucket.create(_name(harness, landed), b"{")
+
+
+@pytest.mark.parametrize(
+    ("change", "what", "remedy"),
+    [
+        (lambda harness, landed: harness.bucket.delete(_name(harness, landed)), "{} is not delivered", "gti-mesh"),
+        (_changed(done=1), "{} is not delivered", "gti-mesh secops replay threat_lists 2026-11-21T09:00Z"),
+        (_changed(accepted=1), "the delivery of {} accounts for 2 of 3 notifications", "delete gs://landing/streams"),
+        (_changed(items=2, done=2), "the delivery of {} is about 2 of 3 lines", "delete gs://landing/streams"),
+        (_changed(oversize=(), accepted=3), "item 1 of {} was set aside, and the delivery does not", "delete gs://"),
+        (_without_aside, "item 1 of {} was set aside, and its object is gone", "delete gs://landing/streams"),
+        (_damaged, "the delivery of {} cannot be read", "delete gs://landing/streams"),
+    ],
+)
+def test_every_tampering_is_named_with_its_remedy(
+    harness: LandingHarness, change: Callable[[LandingHarness, MinuteLanded], None], what: str, remedy: str
+) -> None:
+    """The audit finds it, and finds nothing before."""
+    harness.secops.refuses = lambda found: ImportRefused("400") if "host-1.example" in found else None
+    landed = harness.land(3)
+    harness.importer().landings.handle(landed)
+    harness.now.advance(hours=3)
+    assert audit(harness).summary() == "threat_lists to SecOps: 1 hours; no mismatch"
+    change(harness, landed)
+    [finding] = audit(harness).findings
+    assert finding.what.startswith(what.format("hour 2026-11-21T09:00Z"))
+    assert finding.remedy.startswith(remedy)
+    assert audit(harness, NEXT).pages == 0
+
+
+def test_what_is_on_its_way_is_no_mismatch(harness: LandingHarness) -> None:
+    """A lost message is published again after an hour, and a delivery that was given up has a dead letter."""
+    harness.land(3)
+    harness.now.advance(minutes=89)
+    assert audit(harness).findings == ()
+    harness.now.advance(minutes=2)
+    assert len(audit(harness).findings) == 1
+
+
+def test_a_replay_sends_what_is_not_delivered(harness: LandingHarness) -> None:
+    """Delivered hours stay delivered, and hours that have not landed are named."""
+    harness.importer().landings.handle(harness.land(2))
+    harness.land(3, NEXT)
+    replayed = replay_landings(harness.bucket, harness.pubsub, "threat_lists", HOUR, NEXT + timedelta(hours=2))
+    assert (replayed.published, len(replayed.missing)) == (2, 2)
+    for message in harness.announced():
+        harness.importer().handle(message)
+    assert harness.secops.ids() == ids(2) + ids(3)
+    assert harness.bucket.read("state/streams/landings/threat_lists.json")
+    assert ForwardingStore(harness.bucket, "threat_lists").read()[0]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "reason"),
+    [
+        (HOUR + timedelta(minutes=5), NEXT, "is inside an hour; name it by 2026-11-21T09:00:00Z"),
+        (NEXT, HOUR, "name the first and the last hour"),
+        (HOUR - timedelta(days=365), HOUR, "at most 2000 hours"),
+    ],
+)
+def test_an_impossible_range_is_refused(harness: LandingHarness, first: datetime, last: datetime, reason: str) -> None:
+    """The reason has the value and what to name instead."""
+    with pytest.raises(Misconfigured, match=reason):
+        replay_landings(harness.bucket, harness.pubsub, "threat_lists", first, last)
+    with pytest.raises(Misconfigured, match="the feed 'domains' cannot be sent to SecOps"):
+        replay_landings(harness.bucket, harness.pubsub, "domains", HOUR, HOUR)

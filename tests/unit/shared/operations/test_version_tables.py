@@ -1,0 +1,48 @@
+"""Newest versions that are not folded are a mismatch when they are many compared with base, and not before."""
+
+from datetime import timedelta
+
+import pytest
+
+from shared.operations.accounts import EVER
+from shared.operations.findings import Finding
+from shared.operations.health import FOLD_MIN_ROWS
+from shared.operations.version_tables import VersionTables
+from tests.support.doubles import NOON
+
+
+def tables(recent_rows: int, base_rows: int) -> VersionTables:
+    """Return tables that agree."""
+    return VersionTables(
+        feed="domains",
+        base_rows=base_rows,
+        base_ids=base_rows,
+        generations=min(base_rows, 1),
+        generation=NOON if base_rows else None,
+        recent_rows=recent_rows,
+        oldest=NOON - timedelta(days=3) if recent_rows else None,
+        future_rows=0,
+        fence_rows=1,
+        fence_generation=NOON if base_rows else EVER,
+    )
+
+
+@pytest.mark.parametrize(
+    ("recent_rows", "base_rows", "is_overdue"),
+    [
+        (0, 0, False),
+        (2 * FOLD_MIN_ROWS, 0, False),
+        (2 * FOLD_MIN_ROWS + 1, 0, True),
+        (2 * FOLD_MIN_ROWS + 1, 100 * FOLD_MIN_ROWS, False),
+        (20 * FOLD_MIN_ROWS, 100 * FOLD_MIN_ROWS, False),
+        (20 * FOLD_MIN_ROWS + 1, 100 * FOLD_MIN_ROWS, True),
+    ],
+)
+def test_folds_that_fail_are_named_at_a_fifth_of_base(recent_rows: int, base_rows: int, is_overdue: bool) -> None:
+    """The mismatch has both figures, the age of the oldest row, and what to do."""
+    wrong = Finding(
+        f"recent has {recent_rows} rows beside {base_rows} of base, the oldest since 2026-11-18T12:00:00Z: "
+        "no fold succeeds",
+        "gti-mesh fold domains",
+    )
+    assert list(tables(recent_rows, base_rows).findings()) == ([wrong] if is_overdue else [])
