@@ -12,6 +12,7 @@ from services.secops_forwarder.poll.republish import REPUBLISH_EVERY, is_due
 from shared.contracts.interfaces import Bucket, Publisher
 from shared.contracts.messages import MinuteLanded
 from shared.contracts.minutes import HORIZON
+from shared.contracts.outcomes import Misconfigured
 from shared.streams.delivery_progress import read_delivery
 from shared.streams.landing_log import (
     Forwarding,
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LandingPoll:
-    """The result of one check: landings that are not delivered, and those among them that were announced."""
+    """The result of one check: landings not known to be delivered, and those among them that were announced."""
 
     undelivered: int = 0
     announced: int = 0
@@ -57,7 +58,7 @@ class LandingRepublisher:
         if now - state.swept_at < REPUBLISH_EVERY:
             return LandingPoll()
         waiting = list(self._waiting(feed, state))
-        due = [landed for landed, created in waiting if is_due(created, state.swept_at, now)]
+        due = [landed for landed, created in waiting if landed and is_due(created, state.swept_at, now)]
         for landed in due:
             log.warning("secops.republished: %s has not been delivered since %s", landed.uri, landed.landed_at)
         self._publisher.publish(*map(landing_message, due))
@@ -66,14 +67,19 @@ class LandingRepublisher:
         store.save(state.model_copy(update={"settled": settled, "swept_at": now}), generation)
         return LandingPoll(len(waiting), len(due))
 
-    def _waiting(self, feed: str, state: Forwarding) -> Iterator[tuple[MinuteLanded, datetime]]:
-        """Yield the landings that are neither delivered nor given up, and when each landed."""
+    def _waiting(self, feed: str, state: Forwarding) -> Iterator[tuple[MinuteLanded | None, datetime]]:
+        """Yield the landings that are neither delivered nor given up, and when each landed; None: cannot be read."""
         for hour, listed in manifests_since(self._bucket, feed, state.settled):
             if listed.created < state.settled:
                 continue
-            landed = read_landing(self._bucket, feed, hour)
-            if landed and not self._is_settled(landed):
-                yield landed, listed.created
+            try:
+                landed = read_landing(self._bucket, feed, hour)
+                if landed and not self._is_settled(landed):
+                    yield landed, listed.created
+            except Misconfigured as error:
+                # It is not settled: once its delivery has been deleted, the landing is announced.
+                log.error("secops.landing_unreadable: %s", error)
+                yield None, listed.created
 
     def _is_settled(self, landed: MinuteLanded) -> bool:
         delivery = read_delivery(self._bucket, landing_delivery_name(self._bucket, landed.uri))

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from services.secops_forwarder.importer.errors import ImportRefused
 from services.secops_forwarder.poll.landing_republish import LandingPoll
+from shared.contracts.minutes import manifest_name
 from shared.contracts.outcomes import Poison
-from shared.streams.landing_log import ForwardingStore, hour_number, hour_of
+from shared.streams.landing_log import ForwardingStore, hour_number, hour_of, landing_delivery_name
 from tests.support.landings import HOUR, LandingHarness, ids
 
 
@@ -84,6 +85,25 @@ def test_what_was_given_up_and_what_is_empty_is_settled(harness: LandingHarness)
         harness.importer().landings.handle(harness.land(1))
     harness.land(0, HOUR + timedelta(hours=1))
     assert announced(harness, hours=1) == []
+
+
+@pytest.mark.parametrize("damaged", ["manifest", "delivery"])
+def test_what_cannot_be_read_keeps_no_other_landing_back(harness: LandingHarness, damaged: str) -> None:
+    """It counts as not delivered; once the damaged object is gone, or the hour landed again, it is announced too."""
+    uri, manifest = harness.land(1).uri, manifest_name("threat_lists", HOUR)
+    name = manifest if damaged == "manifest" else landing_delivery_name(harness.bucket, uri)
+    harness.bucket.delete(name)
+    assert harness.bucket.create(name, b"{")
+    harness.land(1, HOUR + timedelta(hours=1))
+    harness.now.advance(hours=1)
+    assert harness.poll() == LandingPoll(undelivered=2, announced=1)
+    harness.importer().handle(harness.announced()[0])
+    harness.now.advance(hours=1)
+    assert harness.poll() == LandingPoll(undelivered=1)
+    harness.bucket.delete(name)
+    if damaged == "manifest":
+        harness.land(1)
+    assert announced(harness, hours=2) == [0]
 
 
 def test_the_tenth_look_reads_no_more_than_the_second(harness: LandingHarness) -> None:
