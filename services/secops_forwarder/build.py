@@ -133,7 +133,7 @@ def build_importer(
         now=now,
     )
     feeds = settings.forwarded_feeds()
-    return Importer(bucket=bucket, deliveries=deliveries, streams=settings.delivered(), feeds=feeds)
+    return Importer(bucket=bucket, deliveries=deliveries, streams=settings.delivered(), feeds=feeds, now=now)
 
 
 def build_secops(settings: SecOpsSettings) -> SecOps:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import functions_framework
 from flask import Request
 
-from services.secops_forwarder.importer.switched_off import leave_to_the_poll
+from services.secops_forwarder.importer.switched_off import leave_landing_to_the_poll, leave_to_the_poll
 from services.secops_forwarder.settings import POLL_MINUTES, SecOpsSettings
 from shared.contracts.messages import IocPageLanded, MinuteAbsent, MinuteLanded, ioc_page_landed, landing_event
 from shared.runtime.http_responses import JsonAnswer, answer_each, json_answer
@@ -63,13 +63,14 @@ def import_page(request: Request) -> Answer | JsonAnswer:
 @push_handler(ioc_page_landed, lambda: components().publisher, settings.max_delivery_attempts)
 def _deliver(page: IocPageLanded) -> None:
     if not settings.on:
-        leave_to_the_poll(components().bucket, page, _OFF)
+        leave_to_the_poll(components().bucket, page, _OFF, components().now())
         return
     components().importer.handle(page)
 
 
 @push_handler(landing_event, lambda: components().publisher, settings.max_delivery_attempts)
 def _deliver_landing(event: MinuteLanded | MinuteAbsent) -> None:
-    # What lands meanwhile is announced by the poll once the forwarder is on.
-    if settings.on:
-        components().importer.landings.handle(event)
+    if not settings.on:
+        leave_landing_to_the_poll(components().bucket, event, _OFF)
+        return
+    components().importer.landings.handle(event)

@@ -74,7 +74,7 @@ class LandingHarness:
             limits=limits or self.limits,
             now=self.now,
         )
-        return Importer(bucket=bucket, deliveries=deliveries, streams=[], feeds=self.feeds)
+        return Importer(bucket=bucket, deliveries=deliveries, streams=[], feeds=self.feeds, now=self.now)
 
     def poll(self) -> LandingPoll:
         """Check for undelivered landings."""
