@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from shared.contracts.interfaces import Bucket, Listed
 from shared.contracts.manifests import read_manifest_as
 from shared.contracts.messages import IocPageLanded, MinuteLanded
-from shared.contracts.minutes import HORIZON, ONE_HOUR, day_folder, manifest_minute
+from shared.contracts.minutes import HORIZON, ONE_HOUR, day_folder, manifest_minute, manifest_name
 from shared.contracts.outcomes import Poison
 from shared.contracts.stored_objects import read_stored
 from shared.streams.page_log import PageHead, landed_message
@@ -106,10 +106,17 @@ def manifests_since(bucket: Bucket, feed: str, moment: datetime) -> Iterator[tup
             yield hour, listed
 
 
+def manifest_created(bucket: Bucket, feed: str, hour: datetime) -> datetime | None:
+    """Return when the manifest of an hour was created by the bucket's clock, or None if the hour has not landed."""
+    name = manifest_name(feed, hour)
+    return next((listed.created for listed in bucket.listed(name, name)), None)
+
+
 class Forwarding(BaseModel):
     """Since when a feed's landings are sent, and up to when all that landed are delivered or given up.
 
-    swept_at is when the last check for undelivered landings began.
+    swept_at is when the last check of all landings since then began. A check that is not finished began at
+    looking_since, and has looked at what landed up to looked. settled and looked are times of the bucket's clock.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -117,10 +124,20 @@ class Forwarding(BaseModel):
     since: AwareDatetime
     settled: AwareDatetime
     swept_at: AwareDatetime
+    looking_since: AwareDatetime | None = None
+    looked: AwareDatetime | None = None
 
     def covers(self, landed: datetime) -> bool:
         """Return whether what landed at a time is to be delivered; the feed may be off since the last check."""
         return self.since <= landed <= self.swept_at
+
+    def lasts(self, now: datetime) -> bool:
+        """Return whether the next poll continues from here: after a pause of a week it begins with what lands then."""
+        return now - self.swept_at <= HORIZON
+
+    def watches(self, created: datetime, now: datetime) -> bool:
+        """Return whether polls announce a landing, whose manifest was created then, until it is delivered."""
+        return self.lasts(now) and self.settled <= created
 
 
 class ForwardingStore:

@@ -74,11 +74,12 @@ class LandingHarness:
             limits=limits or self.limits,
             now=self.now,
         )
-        return Importer(bucket=bucket, deliveries=deliveries, streams=[], feeds=self.feeds)
+        return Importer(bucket=bucket, deliveries=deliveries, streams=[], feeds=self.feeds, now=self.now)
 
-    def poll(self) -> LandingPoll:
-        """Check for undelivered landings."""
-        return LandingRepublisher(self.bucket, self.pubsub, self.now).poll(THREAT_LISTS)
+    def poll(self, *, minutes: float = 1) -> LandingPoll:
+        """Check for undelivered landings, in a poll that has this much time."""
+        until = self.now() + timedelta(minutes=minutes)
+        return LandingRepublisher(self.bucket, self.pubsub, self.now).poll(THREAT_LISTS, until)
 
     def announced(self) -> list[IocPageLanded]:
         """Return the messages about landings that the poll published."""

@@ -102,19 +102,6 @@ def test_other_messages_of_the_topic_are_acked(harness: LandingHarness) -> None:
     assert not list(harness.bucket.names("streams/"))
 
 
-def test_a_message_of_a_page_is_left_to_the_poll_while_the_feed_is_off(harness: LandingHarness) -> None:
-    """What the poll announces again is acked; a line that was set aside comes back as a dead letter."""
-    landed = harness.land(3)
-    harness.secops.refuses = lambda found: ImportRefused("400") if "host-1.example" in found else None
-    harness.importer().landings.handle(landed)
-    harness.feeds = []
-    harness.importer().handle(landing_message(landed))
-    for message in (harness.dead()[0], landing_message(landed).model_copy(update={"uri": f"{landed.uri}x.ndjson.gz"})):
-        with pytest.raises(Poison, match="'threat_lists' is not switched on here; SECOPS_FEEDS has: none") as off:
-            harness.importer().handle(message)
-        assert off.value.error_type == "stream_off"
-
-
 @settings(max_examples=60, deadline=None)
 @given(
     count=st.integers(1, 24),
