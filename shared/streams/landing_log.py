@@ -126,7 +126,8 @@ def manifest_created(bucket: Bucket, feed: str, hour: datetime) -> datetime | No
 class Forwarding(BaseModel):
     """Since when a feed's landings are sent, and up to when all that landed are delivered or given up.
 
-    swept_at is when the last check for undelivered landings began.
+    swept_at is when the last check of all landings since then began. A check that is not finished began at
+    looking_since, and has looked at what landed up to looked. settled and looked are times of the bucket's clock.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -134,6 +135,8 @@ class Forwarding(BaseModel):
     since: AwareDatetime
     settled: AwareDatetime
     swept_at: AwareDatetime
+    looking_since: AwareDatetime | None = None
+    looked: AwareDatetime | None = None
 
     def covers(self, landed: datetime) -> bool:
         """Return whether what landed at a time is to be delivered; the feed may be off since the last check."""

@@ -79,9 +79,10 @@ class LandingHarness:
         )
         return Importer(bucket=bucket, deliveries=deliveries, streams=[], feeds=self.feeds, now=self.now)
 
-    def poll(self) -> LandingPoll:
-        """Check for undelivered landings."""
-        return LandingRepublisher(self.bucket, self.pubsub, self.now).poll(THREAT_LISTS)
+    def poll(self, *, minutes: float = 1) -> LandingPoll:
+        """Check for undelivered landings, in a poll that has this much time."""
+        until = self.now() + timedelta(minutes=minutes)
+        return LandingRepublisher(self.bucket, self.pubsub, self.now).poll(THREAT_LISTS, until)
 
     def give_up(self, landed: MinuteLanded) -> None:
         """Lose a landing's lines, and push its message."""
