@@ -205,6 +205,24 @@ def test_a_slow_delivery_ends_before_its_service_is_stopped(harness: LandingHarn
     assert longest < read_topology().services["secops-import"].timeout_seconds
 
 
+def test_lines_that_are_set_aside_take_their_time_too(harness: LandingHarness) -> None:
+    """Storing many of them ends in time; each one has one dead letter, however many deliveries it takes."""
+    landed, write = harness.land(20), LONGEST_DELIVERY / 10
+    harness.bucket.at_write = lambda: harness.now.advance(seconds=write.total_seconds())
+    deliveries, finished = 0, False
+    while not finished:
+        begin, deliveries = harness.now(), deliveries + 1
+        try:
+            harness.importer(limits=Limits(200, 2)).landings.handle(landed)
+            finished = True
+        except TimeSpent:
+            pass
+        # The lease, and the record of the last line, are written before and after.
+        assert harness.now() - begin <= LONGEST_DELIVERY + 4 * write
+    assert (len(harness.dead()), harness.delivery(landed).dead) == (20, 20)
+    assert deliveries > 1
+
+
 def _without_object(harness: LandingHarness, landed: MinuteLanded) -> None:
     harness.bucket.delete(harness.bucket.name_of(landed.uri))
 
