@@ -11,11 +11,6 @@ output "environment" {
     VT_API_KEY_SECRET = local.secret
     THREAT_LISTS      = join(",", var.threat_lists)
   })
-
-  precondition {
-    condition     = alltrue([for feed in var.secops.feeds : contains(var.feeds, feed)])
-    error_message = "Of a feed in secops.feeds only hours that land are sent, so it has to be in feeds too."
-  }
 }
 
 output "services" {

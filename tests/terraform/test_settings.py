@@ -139,7 +139,6 @@ def test_wrong_variables_are_refused_with_their_reasons(configuration: Workspace
     wrong: dict[str, tuple[object, str]] = {
         "project_id": ("No", "A project id has"),
         "image": ("host/gti-mesh:latest", "Name a tag or a digest"),
-        "feeds": (["domain"], "A feed is one of the files of shared/feeds: domains, file_behaviours, files"),
         "operators": (["allUsers"], "A member is written"),
         "landing_days": (7, "At least 8 days"),
         "dataset": ("a-b", "A dataset's name has"),
@@ -151,6 +150,12 @@ def test_wrong_variables_are_refused_with_their_reasons(configuration: Workspace
         configuration.plan(**{name: value for name, (value, _) in wrong.items()})
     message = str(refused.value)
     assert [reason for _, reason in wrong.values() if reason not in message] == []
+
+
+def test_an_unknown_feed_is_refused(configuration: Workspace) -> None:
+    """With the known ones. What `secops` says is compared with `feeds` once `feeds` is right."""
+    with pytest.raises(RefusedError, match="A feed is one of the files of shared/feeds: domains, file_behaviours, "):
+        configuration.plan(feeds=["domain"])
 
 
 def test_a_stream_without_a_log_type_is_refused(configuration: Workspace) -> None:
@@ -168,9 +173,11 @@ def test_only_threat_lists_can_be_forwarded(configuration: Workspace) -> None:
 
 
 def test_a_forwarded_feed_has_to_land(configuration: Workspace) -> None:
-    """Otherwise nothing would ever be sent, without a word."""
-    with pytest.raises(RefusedError, match="so it has to be in feeds too"):
-        configuration.plan(feeds=["domains"], secops={"feeds": ["threat_lists"]})
+    """Otherwise nothing would ever be sent, without a word; it is refused together with other wrong values."""
+    with pytest.raises(RefusedError) as refused:
+        configuration.plan(feeds=["domains"], landing_days=7, secops={"feeds": ["threat_lists"]})
+    assert "so it has to be in feeds too" in str(refused.value)
+    assert "At least 8 days" in str(refused.value)
 
 
 def test_the_root_passes_every_variable_on_and_every_output_back() -> None:
