@@ -12,6 +12,7 @@ from pydantic import AliasChoices
 from pydantic_settings import BaseSettings
 
 from gti_mesh.verify import TenantSettings
+from infra.doctor.settings import DoctorSettings
 from infra.topology import read_topology
 from shared.runtime.settings import MeshSettings
 from shared.warehouse.settings import WarehouseSettings
@@ -286,3 +287,21 @@ def test_an_operators_environment_has_what_the_commands_for_secops_read(
         monkeypatch.setenv(name, value)
     made: Any = TenantSettings(_env_file=None)
     assert (made.customer_id, made.chronicle_project, made.region) == (CUSTOMER, "secops-project", "eu")
+
+
+@pytest.mark.parametrize("chosen", ["plan", "full_plan"])
+def test_the_doctor_knows_what_is_deployed_by_an_operators_environment(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, chosen: str
+) -> None:
+    """Every setting of `gti-mesh doctor` is in it, and by it every schedule is as Terraform makes it."""
+    planned: Plan = request.getfixturevalue(chosen)
+    printed = planned.outputs()["environment"]
+    if chosen == "full_plan":
+        assert [sorted(one) for one in names(DoctorSettings) if not one & (set(printed) | ONE_MACHINE)] == []
+    for name, value in printed.items():
+        monkeypatch.setenv(name, value)
+    settings: Any = DoctorSettings(_env_file=None)
+    jobs = planned.all("google_cloud_scheduler_job")
+    expected = {name: one.cron for name, one in settings.topology().schedules.items()}
+    assert {name: job["schedule"] for name, job in jobs.items()} == expected
+    assert settings.asm_projects == (("10101", "10102") if chosen == "full_plan" else ())
