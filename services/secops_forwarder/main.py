@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # The schedule's interval.
 _EVERY = timedelta(minutes=POLL_MINUTES)
+# The share of the time that streams leave for landings. A check of them is mostly short.
+_FOR_LANDINGS = 0.1
 # The path of the subscription to landings in topology.yaml.
 LANDINGS = "/landings"
 _OFF = "the forwarder is off: CHRONICLE_CUSTOMER_ID is not set"
@@ -38,19 +40,22 @@ components = Lazy(_build)
 
 @functions_framework.http
 def poll(_: Request) -> JsonAnswer:
-    """Poll every stream, each with its share of the time."""
+    """Poll every stream, each with its share of the time, then announce landings in the rest of it."""
     streams = {stream.name: stream for stream in settings.polled()}
     if not streams and not settings.on:
         return json_answer({"off": _OFF})
     feeds = {feed.name: feed for feed in settings.forwarded_feeds()} if settings.on else {}
-    turns = Turns(tuple(streams), now=components().now, every=_EVERY, run=settings.deadline)
+    run = settings.deadline
+    end = components().now() + run
+    turns = Turns(tuple(streams), now=components().now, every=_EVERY, run=run * (1 - _FOR_LANDINGS) if feeds else run)
+    components().forget_what_is_off()
 
     def work(name: str) -> object:
         if name in feeds:
-            return components().poll_feed(feeds[name])
+            return components().poll_feed(feeds[name], end)
         return components().poll(streams[name], turns.until(name))
 
-    return answer_each((*feeds, *turns.names), work)
+    return answer_each((*turns.names, *feeds), work)
 
 
 @functions_framework.http
