@@ -62,8 +62,8 @@ def cloud_checks(
     """
     mesh_dataset = f"{project.id}.{project.dataset}"
     yield from deployment_checks(project, secops_on=bool(secops_project))
-    yield from identity_checks(project, read_access(), secops_project=secops_project)
-    yield from store_checks(project)
+    yield from identity_checks(project, read_access(), scratch, secops_project=secops_project)
+    yield from store_checks(project, scratch)
     key = partial(_key, settings, project)
     yield from source_checks(
         api_url=settings.api_url,
