@@ -25,7 +25,7 @@ class Items(Protocol):
 
     @property
     def stem(self) -> str:
-        """What the names of items that are set aside begin with: digits and hyphens, and others for other items."""
+        """The beginning of the names of items that are set aside: digits and hyphens, different for each object."""
 
     def since(self, first: int) -> Iterator[bytes]:
         """Yield the items from a position on."""
