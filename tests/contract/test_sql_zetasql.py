@@ -16,7 +16,7 @@ from tests.support.paths import REPOSITORY
 
 DATASET = "my-project.vt_feeds"
 MACROS = {"headline.sql", "furthest.sql", "fence.sql", "cut.sql"}
-MACRO_FILES = {REPOSITORY / "shared/warehouse" / name for name in ("versions.sql", "newest_of_history.sql")}
+MACRO_FILES = {REPOSITORY / "shared/warehouse" / name for name in ("versions.sql", "insert_newest.sql")}
 FILES = sorted(
     file
     for pattern in ("shared/**/*.sql", "services/**/*.sql")

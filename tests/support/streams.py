@@ -295,7 +295,8 @@ class ForwarderHarness:
             limits=limits or self.limits,
             now=self.now,
         )
-        return Importer(bucket=bucket, deliveries=deliveries, streams=[self.stream] if self.switched_on else [])
+        streams = [self.stream] if self.switched_on else []
+        return Importer(bucket=bucket, deliveries=deliveries, streams=streams, now=self.now)
 
     def _edges(self, life: CrashSchedule | None) -> tuple[Bucket, Publisher]:
         if life is None:
