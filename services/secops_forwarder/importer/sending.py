@@ -152,7 +152,7 @@ class Sending:
         if item.position in before:
             return
         poison = Poison(error_type, reason)
-        if self._items.count == 1:
+        if self._items.alone:
             raise poison
         self._keep_aside(item, poison)
         self._lease.keep(oversize=(*before, item.position))
