@@ -22,7 +22,6 @@ from infra.doctor.settings import DoctorSettings
 from infra.doctor.source import source_checks
 from infra.doctor.stores import store_checks
 from infra.doctor.threat_lists import threat_list_checks
-from infra.topology import read_topology
 from shared.contracts.minutes import last_due, utc_now
 from shared.contracts.outcomes import Misconfigured
 from shared.feeds.definition import THREAT_LISTS
@@ -42,7 +41,7 @@ def cloud_project(settings: DoctorSettings) -> Project:
         dataset=settings.dataset,
         secret=settings.api_key_secret or "vt-api-key",
         feeds=settings.feeds,
-        topology=read_topology(),
+        topology=settings.topology(),
         google=own_access(),
         access_as=cache(impersonated),
     )
@@ -91,12 +90,14 @@ def cloud_checks(
 
 
 def _key(settings: DoctorSettings, project: Project) -> SecretStr:
-    return settings.api_key if settings.api_key.get_secret_value() else _stored_key(project)
+    given = settings.api_key
+    return given if given.get_secret_value() else stored_key(project, settings.api_key_secret_version)
 
 
-def _stored_key(project: Project) -> SecretStr:
-    """Return the key in Secret Manager, read by the caller or else as the downloader."""
-    address = f"secretmanager.googleapis.com/v1/projects/{project.id}/secrets/{project.secret}/versions/latest:access"
+def stored_key(project: Project, version: str) -> SecretStr:
+    """Return the key in Secret Manager that the services use, read by the caller or else as the downloader."""
+    secret = f"secretmanager.googleapis.com/v1/projects/{project.id}/secrets/{project.secret}"
+    address = f"{secret}/versions/{version}:access"
     try:
         return _payload(project.google, address)
     except Denied:

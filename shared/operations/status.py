@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property
 
+from shared.contracts.dead_letters import SECOPS_LANDINGS
 from shared.contracts.minutes import HORIZON
 from shared.operations.coverage import Coverage, read_coverages
 from shared.operations.feed_status import FeedStatus, feed_status
@@ -146,7 +147,7 @@ def _as_the_records_tell(feeds: Sequence[FeedStatus], streams: Sequence[StreamSt
         for name, state in waiting.items()
     ]
     if streams:
-        units = {"secops-import": "page", "secops-landings": "hour"}
+        units = {"secops-import": "page", SECOPS_LANDINGS: "hour"}
         for name, unit in units.items():
             pages = sum(stream.pages.get("waiting", 0) for stream in streams if stream.unit == unit)
             found.append(SubscriptionStatus(name, pages, None, "log of pages"))

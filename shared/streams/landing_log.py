@@ -15,6 +15,7 @@ from shared.contracts.messages import IocPageLanded, MinuteLanded
 from shared.contracts.minutes import HORIZON, ONE_HOUR, day_folder, manifest_minute, manifest_name
 from shared.contracts.outcomes import Poison
 from shared.contracts.stored_objects import read_stored
+from shared.streams.delivery_progress import Delivery, read_delivery
 from shared.streams.page_log import PageHead, landed_message
 
 _BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,10 +37,15 @@ def is_landing(bucket: Bucket, message: IocPageLanded) -> bool:
     return message.uri.startswith(bucket.uri(f"{message.stream}/")) and message.uri.endswith(_LINES)
 
 
+def landing_hour(bucket: Bucket, uri: str) -> datetime | None:
+    """Return the hour of the landing at an address, or None if it is no address of a landing."""
+    stem = bucket.name_of(uri).rpartition("-")[0]
+    return manifest_minute(f"{stem}.json")
+
+
 def landed_hour(bucket: Bucket, message: IocPageLanded) -> datetime:
-    """Return the hour of a landing by its address; raise Poison if it is no address of a landing."""
-    stem = bucket.name_of(message.uri).rpartition("-")[0]
-    if hour := manifest_minute(f"{stem}.json"):
+    """Return the hour of the landing that a message is about; raise Poison if it is about no landing."""
+    if hour := landing_hour(bucket, message.uri):
         return hour
     raise Poison("invalid_message", f"{message.uri} is not a landing of {message.stream!r}")
 
@@ -48,6 +54,11 @@ def landing_delivery_name(bucket: Bucket, uri: str) -> str:
     """Return the name of the object that holds the delivery of a landing's lines."""
     feed, _, name = bucket.name_of(uri).partition("/")
     return f"{landing_deliveries(feed)}{name.removesuffix(_LINES)}.delivery.json"
+
+
+def landing_delivery(bucket: Bucket, landed: MinuteLanded) -> Delivery:
+    """Return the delivery of a landing's lines; one that has not begun has all of them left."""
+    return read_delivery(bucket, landing_delivery_name(bucket, landed.uri)) or Delivery(items=items_of(landed))
 
 
 def landing_deliveries(feed: str) -> str:
@@ -70,7 +81,7 @@ def items_of(landed: MinuteLanded) -> int:
 
 
 def aside_stem(landed: MinuteLanded) -> str:
-    """Return what the names of lines begin with that are set aside from a landing: its hour, and its content."""
+    """Return the beginning of the names of a landing's lines that are set aside: its hour and its checksum."""
     return f"{hour_number(landed.minute):010d}-{int(landed.crc32c, 16):010d}"
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
 from services.downloader.landing import land
 from services.secops_forwarder.importer.chunks import Limits
 from services.secops_forwarder.importer.delivering import Deliveries
@@ -15,6 +17,7 @@ from services.secops_forwarder.poll.landing_republish import LandingPoll, Landin
 from shared.contracts.interfaces import Bucket, Publisher
 from shared.contracts.messages import IOC_PAGES, IocPageLanded, MinuteLanded, dead_letter_topic
 from shared.contracts.minutes import manifest_name
+from shared.contracts.outcomes import Poison
 from shared.feeds.definition import THREAT_LISTS, find_feed
 from shared.streams.delivery_progress import Delivery, read_delivery
 from shared.streams.forwarded import ForwardedFeed
@@ -80,6 +83,12 @@ class LandingHarness:
         """Check for undelivered landings, in a poll that has this much time."""
         until = self.now() + timedelta(minutes=minutes)
         return LandingRepublisher(self.bucket, self.pubsub, self.now).poll(THREAT_LISTS, until)
+
+    def give_up(self, landed: MinuteLanded) -> None:
+        """Lose a landing's lines, and push its message."""
+        self.bucket.delete(self.bucket.name_of(landed.uri))
+        with pytest.raises(Poison):
+            self.importer().landings.handle(landed)
 
     def announced(self) -> list[IocPageLanded]:
         """Return the messages about landings that the poll published."""

@@ -144,9 +144,7 @@ def test_a_landing_that_was_given_up_comes_back_while_the_feed_is_off(harness: L
     """Redriven as a landing or replayed as a page: no poll announces it again."""
     event = harness.land(1)
     harness.feeds = LandingHarness().feeds
-    harness.secops.refuses = lambda _: ImportRefused("400")
-    with pytest.raises(Poison):
-        harness.importer().landings.handle(event)
+    harness.give_up(event)
     harness.feeds = []
     assert come_back(harness, landing_message(event))
     with pytest.raises(Poison, match="is not switched on here") as off:

@@ -7,12 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.secops_forwarder.importer.errors import ImportRefused
 from services.secops_forwarder.poll.landing_republish import LandingPoll, LandingRepublisher
 from shared.contracts.interfaces import Listed, Stored
 from shared.contracts.messages import MinuteLanded
 from shared.contracts.minutes import manifest_name
-from shared.contracts.outcomes import Poison
 from shared.streams.landing_log import hour_number, hour_of, landing_delivery_name
 from tests.support.doubles import Clock
 from tests.support.landings import HOUR, LandingHarness, ids
@@ -85,9 +83,7 @@ def test_after_a_week_without_a_poll_the_feed_begins_anew(harness: LandingHarnes
 
 def test_what_was_given_up_and_what_is_empty_is_settled(harness: LandingHarness) -> None:
     """The first has a dead letter, and the second has nothing to deliver."""
-    harness.secops.refuses = lambda _: ImportRefused("400")
-    with pytest.raises(Poison):
-        harness.importer().landings.handle(harness.land(1))
+    harness.give_up(harness.land(1))
     harness.land(0, HOUR + timedelta(hours=1))
     assert announced(harness, hours=1) == []
 
