@@ -81,7 +81,7 @@ def items_of(landed: MinuteLanded) -> int:
 
 
 def aside_stem(landed: MinuteLanded) -> str:
-    """Return what the names of lines begin with that are set aside from a landing: its hour, and its content."""
+    """Return the beginning of the names of a landing's lines that are set aside: its hour and its checksum."""
     return f"{hour_number(landed.minute):010d}-{int(landed.crc32c, 16):010d}"
 
 

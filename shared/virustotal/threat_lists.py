@@ -17,6 +17,7 @@ from shared.contracts.outcomes import TransientError
 from shared.runtime.json_bytes import close_up, cut_list, read_json
 from shared.runtime.setting_types import CommaList
 from shared.virustotal.list_reader import ApiReader
+from shared.virustotal.listing import valid_json
 
 # The largest limit that is known to be accepted.
 LIMIT = 4000
@@ -94,10 +95,8 @@ class ThreatListReader:
         The shape of the answer is not documented: ids are the strings, or the `id` of the objects, of its list.
         """
         what = "the names of threat lists"
-        try:
+        with valid_json(what):
             answer = read_json(self._api.answer("/threat_lists", what).body)
-        except ValueError as error:
-            raise TransientError(f"{what}: the response is not valid JSON: {error}") from None
         return tuple(sorted({name for name in _ids(answer) if is_list_name(name)}))
 
     def indicators(self, name: str, hour: datetime, kind: str | None = None) -> list[Indicator]:
@@ -108,10 +107,8 @@ class ThreatListReader:
         what = f"threat list {name} {hour:%Y%m%d%H}"
         query = f"?limit={self.limit}" + (f"&type={kind}" if kind else "")
         body = self._api.answer(f"/threat_lists/{name}/{hour:%Y%m%d%H}{query}", what).body
-        try:
+        with valid_json(what):
             answer, texts = cut_list(body, "iocs")
-        except ValueError as error:
-            raise TransientError(f"{what}: the response is not valid JSON: {error}") from None
         if texts is None and not (isinstance(answer, dict) and answer.get("iocs", 0) is None):
             raise TransientError(f"{what}: the response has no list of indicators in `iocs`")
         return list(map(_indicator, texts or ()))

@@ -15,7 +15,7 @@ from tests.support.landed import Object, domain
 from tests.support.operations import mesh_of
 from tests.support.versions import ALL_COLUMNS, deadline, failing_at, shown, tables
 from tests.support.waiting import wait_until
-from tests.support.warehouse import PATIENCE, Warehouse, merge_now, utc
+from tests.support.warehouse import Warehouse, merge_now, utc
 
 FIRST, SECOND, THIRD = utc(14, 10), utc(14, 11), utc(14, 12)
 
@@ -180,7 +180,7 @@ def test_merges_and_folds_at_once_lose_nothing(warehouse: Warehouse) -> None:
     ]
 
     def patiently(work: Any) -> None:
-        wait_until(lambda: _done(work), PATIENCE, "it succeeds")
+        wait_until(lambda: _done(work), "it succeeds")
 
     with ThreadPoolExecutor(3) as threads:
         loads = [threads.submit(patiently, lambda landed=landed: warehouse.load(landed)) for landed in landings]

@@ -55,7 +55,6 @@ def googlesql() -> GoogleSql:
     return analyzer
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_every_sql_file_is_googlesql(googlesql: GoogleSql, file: Path) -> None:
     """Each file is valid when rendered for a feed, with only the names that it may use."""
@@ -170,7 +169,6 @@ def test_the_analyzer_finds_what_the_emulator_lets_pass(googlesql: GoogleSql, wr
         googlesql.check(wrong)
 
 
-@pytest.mark.timeout(600)
 def test_the_migration_script_is_googlesql() -> None:
     """The migration script is valid for a wide table of the shape that it expects."""
     analyzer = GoogleSql("vt_feeds", [LEDGER, *feed_tables(DOMAINS)])

@@ -25,7 +25,7 @@ class Items(Protocol):
 
     @property
     def stem(self) -> str:
-        """What the names of items that are set aside begin with: digits and hyphens, and others for other items."""
+        """The beginning of the names of items that are set aside: digits and hyphens, different for each object."""
 
     @property
     def alone(self) -> bool:

@@ -15,7 +15,7 @@ from services.secops_forwarder.importer.items import Items
 from services.secops_forwarder.importer.request import Form
 from services.secops_forwarder.importer.smaller_limits import SmallerLimits
 from shared.contracts.outcomes import DeadLetterType, Poison, Retryable
-from shared.runtime.json_bytes import read_object
+from shared.runtime.json_bytes import not_json, read_object
 from shared.streams.delivery_progress import Lease
 from shared.streams.forwarded import Forwarded
 
@@ -85,7 +85,7 @@ class Sending:
         try:
             content = read_object(item.text)
         except ValueError as error:
-            return Unreadable(item, f"item {item.position} of {self._items.what} is not valid JSON: {error}")
+            return Unreadable(item, not_json(f"item {item.position} of {self._items.what}", error))
         try:
             return Entry(item, self._form.entry(content, item.text, self._forwarded, self._items.head))
         except ValueError as error:
