@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Pace:
-    """Alerts, issues and collections come and change this many times as fast, and none is from before a time.
+    """Alerts, issues and collections come and change this many times as fast, and nothing flows from before a time.
 
     The time is in epoch seconds. A late summary keeps its five seconds, so an alert is read after it up to 500 times.
     """
