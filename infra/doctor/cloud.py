@@ -8,11 +8,11 @@ from google.cloud import bigquery
 from pydantic import SecretStr
 
 from infra.doctor.access import read_access
+from infra.doctor.asm_projects import asm_project_checks
 from infra.doctor.bigquery_behaviour import behaviour_checks
 from infra.doctor.deployment import deployment_checks
 from infra.doctor.google_rest import Denied, GoogleRest, impersonated, own_access
 from infra.doctor.identities import identity_checks
-from infra.doctor.issues import issue_checks
 from infra.doctor.probe import BigQueryProbe
 from infra.doctor.project import Project
 from infra.doctor.pubsub_behaviour import pubsub_checks
@@ -62,8 +62,8 @@ def cloud_checks(
     """
     mesh_dataset = f"{project.id}.{project.dataset}"
     yield from deployment_checks(project, secops_on=bool(secops_project))
-    yield from identity_checks(project, read_access(), secops_project=secops_project)
-    yield from store_checks(project)
+    yield from identity_checks(project, read_access(), scratch, secops_project=secops_project)
+    yield from store_checks(project, scratch)
     key = partial(_key, settings, project)
     yield from source_checks(
         api_url=settings.api_url,
@@ -72,7 +72,7 @@ def cloud_checks(
         streams=streams,
         minute=last_due(utc_now()),
     )
-    yield from issue_checks(
+    yield from asm_project_checks(
         api_url=settings.api_url, key=key, streams=streams, projects=settings.asm_projects, now=utc_now()
     )
     if THREAT_LISTS in project.feeds:
