@@ -63,7 +63,7 @@ class _Audit:
         with ThreadPoolExecutor(_READERS) as readers:
             looked = [found for found in readers.map(self._hour, manifests) if found is not None]
         findings = tuple(finding for found in looked for finding in found)
-        return StreamAudit(f"{self.feed} to SecOps", len(looked), findings, unit="hours")
+        return StreamAudit(f"{self.feed} to SecOps", len(looked), findings, unit="hour")
 
     def _is_since(self, listed: Listed, since: datetime) -> bool:
         hour = manifest_minute(listed.name)

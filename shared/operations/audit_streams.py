@@ -7,7 +7,6 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
 
 from shared.contracts.interfaces import Bucket, Listed
 from shared.contracts.outcomes import Misconfigured
@@ -16,6 +15,7 @@ from shared.operations.audit_late_pages import late_pages
 from shared.operations.findings import Finding, number_of
 from shared.operations.health import DELIVERY_OVERDUE
 from shared.operations.stream_accounts import StreamAccounts, read_pages
+from shared.operations.stream_log import Unit
 from shared.streams.definition import Stream, known_streams
 from shared.streams.delivery_progress import Delivery, delivery_name, find_delivery
 from shared.streams.page_log import NotAPage, PublishedStore, page_name, read_page
@@ -32,11 +32,11 @@ class StreamAudit:
     stream: str
     pages: int
     findings: tuple[Finding, ...]
-    unit: Literal["pages", "hours"] = "pages"
+    unit: Unit = "page"
 
     def summary(self) -> str:
         """Return the stream's log in one line."""
-        return f"{self.stream}: {self.pages} {self.unit}; {number_of(self.findings)}"
+        return f"{self.stream}: {self.pages} {self.unit}s; {number_of(self.findings)}"
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class _Log:
 
 
 def audit_streams(bucket: Bucket, since: datetime, *, deep: bool, now: datetime) -> Iterator[StreamAudit]:
-    """Audit every stream that has a log; deep also looks for notifications that are in two pages."""
+    """Audit every stream that has a log; deep also looks for items that are in two pages."""
     for name, stream in known_streams().items():
         log = _listed(bucket, name)
         if log.pages or log.deliveries:
@@ -127,7 +127,7 @@ def delivery_findings(what: str, delivery: Delivery, aside: Collection[int], ane
     """
     accounted = delivery.accepted + delivery.dead
     if accounted != delivery.items:
-        yield Finding(f"the delivery of {what} accounts for {accounted} of {delivery.items} notifications", anew)
+        yield Finding(f"the delivery of {what} accounts for {accounted} of {delivery.items} items", anew)
     for position in delivery.oversize:
         if position not in aside:
             yield Finding(f"item {position} of {what} was set aside, and its object is gone", anew)
@@ -157,4 +157,4 @@ def _items(log: _Log, name: str) -> Sequence[bytes]:
 
 def _twice(bucket: Bucket, stream: Stream) -> Iterator[Finding]:
     if again := StreamAccounts(read_pages(bucket, stream), returning=bool(stream.unversioned)).repeated:
-        yield Finding(f"{again} notifications are in two pages", "none: SecOps has them twice")
+        yield Finding(f"{again} items are in two pages", "none: SecOps has them twice")

@@ -205,7 +205,7 @@ def _damaged(harness: LandingHarness, landed: MinuteLanded) -> None:
     [
         (lambda harness, landed: harness.bucket.delete(_name(harness, landed)), "{} is not delivered", "gti-mesh"),
         (_changed(done=1), "{} is not delivered", "gti-mesh secops replay threat_lists 2026-11-21T09:00Z"),
-        (_changed(accepted=1), "the delivery of {} accounts for 2 of 3 notifications", "delete gs://landing/streams"),
+        (_changed(accepted=1), "the delivery of {} accounts for 2 of 3 items", "delete gs://landing/streams"),
         (_changed(items=2, done=2), "the delivery of {} is about 2 of 3 lines", "delete gs://landing/streams"),
         (_changed(oversize=(), accepted=3), "item 1 of {} was set aside, and the delivery does not", "delete gs://"),
         (_without_aside, "item 1 of {} was set aside, and its object is gone", "delete gs://landing/streams"),
