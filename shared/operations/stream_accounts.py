@@ -1,6 +1,6 @@
 """The accounts of a stream, or of a feed's landed hours: every item is accepted by SecOps or given up with a reason.
 
-Balanced: notifications = delivered + dead-lettered, page by page, and no notification in two pages.
+Balanced: items = delivered + dead-lettered, page by page, and no item in two pages.
 """
 
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ class StreamAccounts:
 
     @property
     def repeated(self) -> int:
-        """The number of notifications that are there once more without a change."""
+        """The number of items that are there once more without a change."""
         if not self.returning:
             return len(self.keys) - len(set(self.keys))
         last: dict[str, str] = {}
@@ -66,16 +66,16 @@ class StreamAccounts:
 
     @property
     def delivered(self) -> int:
-        """The number of notifications recorded as accepted."""
+        """The number of items recorded as accepted."""
         return sum(page.delivery.accepted for page in self.pages)
 
     def mismatches(self) -> Iterator[str]:
         """Yield all mismatches, one line each."""
         yield from filter(None, (page.mismatch() for page in self.pages))
         if self.repeated:
-            yield f"{self.repeated} notifications are in two pages"
+            yield f"{self.repeated} items are in two pages"
         if self.accepted not in (None, self.delivered):
-            yield f"SecOps has {self.accepted} notifications, and {self.delivered} are recorded as delivered"
+            yield f"SecOps has {self.accepted} items, and {self.delivered} are recorded as delivered"
 
     def report(self) -> dict[str, int | bool]:
         """Return the figures for the JSON report."""
