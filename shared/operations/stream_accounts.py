@@ -10,9 +10,9 @@ from shared.contracts.interfaces import Bucket
 from shared.contracts.minutes import format_minute, manifest_minute
 from shared.runtime.json_bytes import read_object
 from shared.streams.definition import Stream
-from shared.streams.delivery_progress import Delivery, find_delivery, read_delivery
+from shared.streams.delivery_progress import Delivery, find_delivery
 from shared.streams.landed_lines import landed_lines
-from shared.streams.landing_log import hour_number, landing_delivery_name, read_landing
+from shared.streams.landing_log import hour_number, landing_delivery, read_landing
 from shared.streams.page_log import PageLog, page_name
 
 
@@ -98,8 +98,8 @@ def read_landings(bucket: Bucket, feed: str) -> tuple[PageAccount, ...]:
         if hour and (landed := read_landing(bucket, feed, hour)):
             lines = landed_lines(bucket, landed)
             keys = tuple(f"{hour:%Y-%m-%dT%H}/{read_object(line)['id']}" for line in lines)
-            delivery = read_delivery(bucket, landing_delivery_name(bucket, landed.uri)) or Delivery(items=len(keys))
-            found.append(PageAccount(hour_number(hour), keys, delivery, f"hour {format_minute(hour)}"))
+            what = f"hour {format_minute(hour)}"
+            found.append(PageAccount(hour_number(hour), keys, landing_delivery(bucket, landed), what))
     return tuple(found)
 
 
