@@ -93,9 +93,9 @@ def _run(harness: MeshHarness, hour: datetime) -> Took:
     began = time.time()
     with watching({"downloader": harness.mesh.pids["downloader"]}, _SAMPLE_SECONDS) as peaks:
         harness.call("planner", "/replay", {"feed": THREAT_LISTS, "first": written, "last": written})
-        wait_until(lambda: "loaded" in _events(harness, written), _PATIENCE, f"{written} to be loaded")
+        wait_until(lambda: "loaded" in _events(harness, written), f"{written} to be loaded", seconds=_PATIENCE)
     # On a busy machine the emulator may answer a merge too late; the next run goes on, as in the cloud.
-    wait_until(partial(_merge, harness), _PATIENCE, f"{written} to be merged")
+    wait_until(partial(_merge, harness), f"{written} to be merged", seconds=_PATIENCE)
     events = _events(harness, written)
     [hour_of_ledger] = harness.rows(
         f"SELECT MAX(`rows`) AS n, MAX(bytes) AS size FROM `{{d}}.minutes` WHERE minute = TIMESTAMP '{written}'"  # noqa: S608

@@ -52,7 +52,7 @@ def serving(packages: Mapping[str, Path], root: Path) -> Iterator[Servers]:
     running = [subprocess.Popen([*pin, *command], stdout=subprocess.DEVNULL) for command in (source, storage)]  # noqa: S603
     try:
         for port in ports:
-            wait_until(lambda port=port: _listens(port), 20, "a server of the bench listens")  # type: ignore[misc]
+            wait_until(lambda port=port: _listens(port), "a server of the bench listens")  # type: ignore[misc]
         yield Servers(f"http://{HOST}:{ports[0]}", f"http://{HOST}:{ports[1]}", root)
     finally:
         for process in running:

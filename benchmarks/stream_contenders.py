@@ -68,7 +68,7 @@ def _import(secops: str, folder: str, queue: Any, peaks_queue: Any) -> None:
         limits=_LIMITS,
         now=utc_now,
     )
-    importer = Importer(bucket=bucket, deliveries=deliveries, streams=[STREAM])
+    importer = Importer(bucket=bucket, deliveries=deliveries, streams=[STREAM], now=utc_now)
     for body in iter(queue.get, None):
         importer.handle(IocPageLanded.model_validate_json(body))
     peaks_queue.put(_peak())

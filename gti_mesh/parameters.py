@@ -2,18 +2,19 @@
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from typer.core import TyperCommand
 
 from shared.contracts.minutes import Period, floor_minute, format_moment, parse_minute, utc_now
 from shared.contracts.outcomes import Misconfigured
-from shared.feeds.definition import find_feed, find_package_feed, find_stream_feed
-from shared.streams.definition import find_stream
+from shared.feeds.definition import Feed, find_feed, find_package_feed, find_stream_feed
+from shared.streams.definition import Stream, find_stream
 
 State = Annotated[
     Path | None,
@@ -73,10 +74,7 @@ class TakesTimes(TyperCommand):
 
 def feed_name(text: str) -> str:
     """Check the name of a feed."""
-    try:
-        return find_feed(text).name
-    except Misconfigured as error:
-        raise typer.BadParameter(str(error)) from None
+    return _name(text, find_feed)
 
 
 KnownFeed = Annotated[str, typer.Argument(parser=feed_name, metavar="FEED", help="The feed, for example domains.")]
@@ -84,32 +82,32 @@ KnownFeed = Annotated[str, typer.Argument(parser=feed_name, metavar="FEED", help
 
 def feed_names(text: str) -> str:
     """Parse a comma-separated list of at least one feed."""
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names:
-        raise typer.BadParameter("name at least one feed, for example domains")
-    try:
-        return ",".join(find_package_feed(name).name for name in names)
-    except Misconfigured as error:
-        raise typer.BadParameter(str(error)) from None
+    return _names(text, find_package_feed) or _missing("name at least one feed, for example domains")
 
 
 def forwarded_stream_names(text: str) -> str:
     """Parse a comma-separated list of at least one stream."""
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names:
-        raise typer.BadParameter("name at least one stream, for example ioc_stream")
-    try:
-        return ",".join(find_stream(name).name for name in names)
-    except Misconfigured as error:
-        raise typer.BadParameter(str(error)) from None
+    return _names(text, find_stream) or _missing("name at least one stream, for example ioc_stream")
 
 
 def stream_names(text: str) -> str:
     """Parse a comma-separated list of streams that can go into BigQuery, which may be empty."""
+    return _names(text, find_stream_feed)
+
+
+def _names(text: str, find: Callable[[str], Feed | Stream]) -> str:
+    return ",".join(_name(one, find) for one in map(str.strip, text.split(",")) if one)
+
+
+def _name(text: str, find: Callable[[str], Feed | Stream]) -> str:
     try:
-        return ",".join(find_stream_feed(name.strip()).name for name in text.split(",") if name.strip())
+        return find(text).name
     except Misconfigured as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def _missing(reason: str) -> NoReturn:
+    raise typer.BadParameter(reason)
 
 
 def print_json(value: object) -> None:

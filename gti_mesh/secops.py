@@ -52,6 +52,10 @@ def replay(
     from shared.streams.forwarded import FORWARDED_FEEDS
 
     if stream in FORWARDED_FEEDS:
+        if bucket := find_standalone(state, folder):
+            raise typer.BadParameter(
+                f"{stream} lands in the bucket of a mesh; {bucket.uri('')} has pages of streams only"
+            )
         _replay_hours(find_mesh(state), stream, first, last or first)
         return
     begin, end = _page_number(first), _page_number(last or first)

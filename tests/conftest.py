@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 import pytest
 import stamina
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from infra.endpoints import Endpoints
 from infra.local.mesh import LocalMesh
@@ -19,7 +19,7 @@ from tests.support.secops import RunningSecOps, end_secops, start_secops
 from tests.support.simulator import Running, end, start
 
 # The time of an example says how busy the machine is, not whether the example holds.
-settings.register_profile("without a deadline", deadline=None)
+settings.register_profile("without a deadline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("without a deadline")
 
 

@@ -8,11 +8,11 @@ from google.cloud import bigquery
 from pydantic import SecretStr
 
 from infra.doctor.access import read_access
+from infra.doctor.asm_projects import asm_project_checks
 from infra.doctor.bigquery_behaviour import behaviour_checks
 from infra.doctor.deployment import deployment_checks
 from infra.doctor.google_rest import Denied, GoogleRest, impersonated, own_access
 from infra.doctor.identities import identity_checks
-from infra.doctor.issues import issue_checks
 from infra.doctor.probe import BigQueryProbe
 from infra.doctor.project import Project
 from infra.doctor.pubsub_behaviour import pubsub_checks
@@ -22,7 +22,6 @@ from infra.doctor.settings import DoctorSettings
 from infra.doctor.source import source_checks
 from infra.doctor.stores import store_checks
 from infra.doctor.threat_lists import threat_list_checks
-from infra.topology import read_topology
 from shared.contracts.minutes import last_due, utc_now
 from shared.contracts.outcomes import Misconfigured
 from shared.feeds.definition import THREAT_LISTS
@@ -42,7 +41,7 @@ def cloud_project(settings: DoctorSettings) -> Project:
         dataset=settings.dataset,
         secret=settings.api_key_secret or "vt-api-key",
         feeds=settings.feeds,
-        topology=read_topology(),
+        topology=settings.topology(),
         google=own_access(),
         access_as=cache(impersonated),
     )
@@ -63,8 +62,8 @@ def cloud_checks(
     """
     mesh_dataset = f"{project.id}.{project.dataset}"
     yield from deployment_checks(project, secops_on=bool(secops_project))
-    yield from identity_checks(project, read_access(), secops_project=secops_project)
-    yield from store_checks(project)
+    yield from identity_checks(project, read_access(), scratch, secops_project=secops_project)
+    yield from store_checks(project, scratch)
     key = partial(_key, settings, project)
     yield from source_checks(
         api_url=settings.api_url,
@@ -73,7 +72,7 @@ def cloud_checks(
         streams=streams,
         minute=last_due(utc_now()),
     )
-    yield from issue_checks(
+    yield from asm_project_checks(
         api_url=settings.api_url, key=key, streams=streams, projects=settings.asm_projects, now=utc_now()
     )
     if THREAT_LISTS in project.feeds:
@@ -91,12 +90,14 @@ def cloud_checks(
 
 
 def _key(settings: DoctorSettings, project: Project) -> SecretStr:
-    return settings.api_key if settings.api_key.get_secret_value() else _stored_key(project)
+    given = settings.api_key
+    return given if given.get_secret_value() else stored_key(project, settings.api_key_secret_version)
 
 
-def _stored_key(project: Project) -> SecretStr:
-    """Return the key in Secret Manager, read by the caller or else as the downloader."""
-    address = f"secretmanager.googleapis.com/v1/projects/{project.id}/secrets/{project.secret}/versions/latest:access"
+def stored_key(project: Project, version: str) -> SecretStr:
+    """Return the key in Secret Manager that the services use, read by the caller or else as the downloader."""
+    secret = f"secretmanager.googleapis.com/v1/projects/{project.id}/secrets/{project.secret}"
+    address = f"{secret}/versions/{version}:access"
     try:
         return _payload(project.google, address)
     except Denied:

@@ -1,14 +1,13 @@
 """Checks of the services' permissions, made with their own credentials, and of Pub/Sub's and Cloud Scheduler's."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from secrets import token_hex
 from urllib.parse import quote
 
 from infra.doctor.access import CONSUME, PUBLISH, Access, Needs
 from infra.doctor.google_rest import Denied, GoogleRest, Json, NotThere, listed
 from infra.doctor.project import Project
+from infra.doctor.scratch import Scratch
 from shared.operations.doctor.check import Check, Finding, passed_unless, unknown
 from shared.streams.definition import look_up
 
@@ -16,13 +15,13 @@ _CREATOR, _USER, _VIEWER = "roles/storage.objectCreator", "roles/storage.objectU
 _WHOLE_BUCKET = (_VIEWER, "roles/storage.legacyBucketReader")
 
 
-def identity_checks(project: Project, access: Access, *, secops_project: str) -> Iterator[Check]:
-    """Yield a check for each service's account, and those of Google's own agents."""
+def identity_checks(project: Project, access: Access, scratch: Scratch, *, secops_project: str) -> Iterator[Check]:
+    """Yield a check for each service's account, which creates objects that `scratch` removes, and those of agents."""
     for name in project.topology.services:
         yield Check(
             name=f"access of {name}",
             relies_on=f"the service account of {name} may do what infra/access.yaml says",
-            look=partial(_identity, project, access, name, secops_project),
+            look=partial(_identity, project, access, scratch, name, secops_project),
             meaning="calls are refused with 403, and messages are nacked until the grant is there",
             remedy="run `terraform apply`; a new grant takes up to 7 minutes to work",
         )
@@ -42,12 +41,15 @@ def identity_checks(project: Project, access: Access, *, secops_project: str) ->
     )
 
 
-def _identity(project: Project, access: Access, name: str, secops_project: str) -> Finding:
+def _identity(project: Project, access: Access, scratch: Scratch, name: str, secops_project: str) -> Finding:
     account = project.account(name)
     needs = access.identities[name]
     caller = project.access_as(account)
     try:
-        lacking = list(_lacking(project, access, needs, caller, secops_project))
+        lacking = [
+            *_lacking(project, access, needs, caller, secops_project),
+            *_bucket(project, access, needs, caller, partial(_probe, project, access, scratch, name)),
+        ]
     except Denied as error:
         return unknown(f"acting as {account} needs roles/iam.serviceAccountTokenCreator on it: {error}")
     return passed_unless(lacking, f"{account} may do what it needs")
@@ -67,7 +69,6 @@ def _lacking(project: Project, access: Access, needs: Needs, caller: GoogleRest,
     yield from _lacking_on(caller, secret, access.permissions(needs.secret))
     if secops_project:
         yield from _lacking_on(caller, f"{projects}/{secops_project}", access.permissions(needs.secops))
-    yield from _bucket(project, access, needs, caller)
 
 
 def _lacking_on(caller: GoogleRest, resource: str, wanted: Sequence[str]) -> Iterator[str]:
@@ -87,25 +88,27 @@ def _missing(answer: Json, wanted: Sequence[str], where: str) -> Iterator[str]:
         yield f"lacks {', '.join(missing)} on {where}"
 
 
-def _bucket(project: Project, access: Access, needs: Needs, caller: GoogleRest) -> Iterator[str]:
+def _bucket(
+    project: Project, access: Access, needs: Needs, caller: GoogleRest, probe: Callable[[str], str]
+) -> Iterator[str]:
     bucket = f"storage.googleapis.com/storage/v1/b/{project.bucket}"
     if wanted := access.permissions(role for role in _WHOLE_BUCKET if needs.bucket.get(role)):
         answer = caller.get(f"{bucket}/iam/testPermissions", permissions=wanted)
         yield from _missing(answer, wanted, f"bucket {project.bucket}")
     for role in (_CREATOR, _USER):
         for prefix in needs.prefixes(role, project.feeds):
-            yield from _writes(project, access, caller, prefix)
+            try:
+                # A role with a condition shows only in a real call.
+                create(caller, project.bucket, probe(prefix))
+            except Denied:
+                yield f"may not create objects below {prefix} in bucket {project.bucket}"
 
 
-def _writes(project: Project, access: Access, caller: GoogleRest, prefix: str) -> Iterator[str]:
-    """Try to create an object below a prefix: a role with a condition shows only in a real call."""
-    name = f"{prefix}gti-mesh-doctor-{token_hex(6)}"
-    with ExitStack() as undo:
-        undo.callback(_remove, project, access, prefix, name)
-        try:
-            create(caller, project.bucket, name)
-        except Denied:
-            yield f"may not create objects below {prefix} in bucket {project.bucket}"
+def _probe(project: Project, access: Access, scratch: Scratch, service: str, prefix: str) -> str:
+    """Return a name below a prefix for an object of this service, which is removed at the end."""
+    name = f"{prefix}{scratch.name}-{service}"
+    scratch.remove_later(f"gs://{project.bucket}/{name}", partial(_remove, project, access, prefix, name))
+    return name
 
 
 def create(caller: GoogleRest, bucket: str, name: str) -> Json:

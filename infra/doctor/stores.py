@@ -1,13 +1,12 @@
 """Checks of bucket, dataset and tables, and of Cloud Storage's response to the write that commits a minute."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 from functools import partial
-from secrets import token_hex
 
 from infra.doctor.google_rest import Denied, GoogleRest, NotThere, PreconditionNotMet, listed
 from infra.doctor.identities import create, remove
 from infra.doctor.project import Project
+from infra.doctor.scratch import Scratch
 from shared.feeds.definition import find_feed
 from shared.operations.doctor.check import Check, Finding, failed, passed, passed_unless, unknown
 from shared.streams.definition import look_up
@@ -16,8 +15,8 @@ from shared.warehouse.tables import LEDGER, Table, feed_tables
 _TYPES: Mapping[str, str] = {"INT64": "INTEGER", "FLOAT64": "FLOAT", "BOOL": "BOOLEAN"}
 
 
-def store_checks(project: Project) -> Iterator[Check]:
-    """Yield the checks of bucket and dataset."""
+def store_checks(project: Project, scratch: Scratch) -> Iterator[Check]:
+    """Yield the checks of bucket and dataset; one creates an object, which `scratch` removes."""
     yield Check(
         name="location",
         relies_on="bucket and dataset are in one location, so that load jobs can read the bucket",
@@ -36,7 +35,7 @@ def store_checks(project: Project) -> Iterator[Check]:
     yield Check(
         name="create existing object",
         relies_on="an object that exists is refused with 412 to a service that may only create",
-        look=partial(_create_existing, project),
+        look=partial(_create_existing, project, scratch),
         meaning="two downloads of one minute would end in 403 and retries, instead of one using the other's landing",
         remedy="grant the downloader roles/storage.objectUser on the feeds' folders, and report it to the project",
     )
@@ -90,15 +89,17 @@ def _table_problems(project: Project, table: Table) -> Iterator[str]:
         yield f"{table.name} is not clustered by {', '.join(table.cluster) or 'nothing'}"
 
 
-def _create_existing(project: Project) -> Finding:
+def _create_existing(project: Project, scratch: Scratch) -> Finding:
     if not project.feeds:
         return unknown("no feed is switched on")
     account = project.account("loader")
     caller = project.access_as(account)
-    name = f"{project.feeds[0]}/gti-mesh-doctor-{token_hex(6)}"
-    with ExitStack() as undo:
-        undo.callback(lambda: remove(project.access_as(project.account("downloader")), project.bucket, name))
-        return _created_twice(caller, project.bucket, name)
+    name = f"{project.feeds[0]}/{scratch.name}"
+    scratch.remove_later(
+        f"gs://{project.bucket}/{name}",
+        lambda: remove(project.access_as(project.account("downloader")), project.bucket, name),
+    )
+    return _created_twice(caller, project.bucket, name)
 
 
 def _created_twice(caller: GoogleRest, bucket: str, name: str) -> Finding:

@@ -27,7 +27,8 @@ class ProcessSpec:
     command: tuple[str, ...]
     ready: Callable[[], bool]
     environment: Mapping[str, str] = field(default_factory=dict)
-    start_seconds: float = 30.0
+    # One that has ended is noticed at once; what only is slow, on a machine with other work to do, still comes up.
+    start_seconds: float = 120.0
     stop_seconds: float = 2.0
 
 
@@ -90,7 +91,7 @@ class ManagedProcess:
     def kill(self) -> None:
         """Kill the process and everything it started."""
         signal_group(self.pid, signal.SIGKILL)
-        self._popen.wait(timeout=10)
+        self._popen.wait(timeout=60)
         self._reaper.ended(self.pid)
 
     def _with_log(self, what: str) -> str:

@@ -112,8 +112,6 @@ def bigquery(rest_port: int, grpc_port: int, state: StateFolder, environment: Ma
         command=_module("infra.local.bigquery", str(state.path), str(rest_port), str(grpc_port)),
         environment=environment,
         ready=answers(rest_port, "/readyz"),
-        # The first start on a machine compiles its modules.
-        start_seconds=60.0,
         # Closing DuckDB writes a checkpoint.
         stop_seconds=2.5,
     )

@@ -25,8 +25,8 @@ _DECLARED = (
     *("push_config", "ack_deadline_seconds", "message_retention_duration"),
     *("retry_policy", "dead_letter_policy"),
 )
-_TIMEOUT_SECONDS = 5.0
-_RETRY = retries.Retry(predicate=retries.if_transient_error, initial=0.1, maximum=1.0, timeout=10.0)
+_TIMEOUT_SECONDS = 30.0
+_RETRY = retries.Retry(predicate=retries.if_transient_error, initial=0.1, maximum=1.0, timeout=60.0)
 
 
 def create_topics(topology: Topology, endpoints: Endpoints) -> None:

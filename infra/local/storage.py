@@ -4,7 +4,7 @@ import requests
 
 from infra.endpoints import Endpoints
 
-_TIMEOUT_SECONDS = 5.0
+_TIMEOUT_SECONDS = 30.0
 
 
 def create_bucket(endpoints: Endpoints) -> None:

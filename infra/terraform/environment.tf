@@ -51,10 +51,10 @@ locals {
     CHRONICLE_LOG_TYPE_THREAT_LISTS = lookup(var.secops.log_types, "threat_lists", null)
   }, { for name, stream in local.streams : stream.log_type_variable => lookup(var.secops.log_types, name, null) })
 
-  # What the commands for SecOps read on an operator's machine; the key of VirusTotal is not among it.
+  # What the commands for streams and SecOps read on an operator's machine; the key of VirusTotal is not among it.
   operator_secops_environment = {
     for variable, value in local.secops_environment : variable => tostring(value)
-    if value != null && (startswith(variable, "CHRONICLE_") || contains(["STREAMS", "STREAMS_TO_SECOPS", "SECOPS_FEEDS", "USE_CASE_NAME", "SECOPS_CLEAN"], variable))
+    if value != null && (startswith(variable, "CHRONICLE_") || contains(["STREAMS", "STREAMS_TO_SECOPS", "SECOPS_FEEDS", "USE_CASE_NAME", "SECOPS_CLEAN", "ASM_PROJECTS"], variable))
   }
 
   own_environment = {

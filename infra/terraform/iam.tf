@@ -26,7 +26,8 @@ locals {
           "its own folders" = flatten([for prefix in prefixes : prefix == "<feeds>" ? local.folders : contains(["", "<streams>"], prefix) ? [] : [prefix]])
           "its streams"     = contains(prefixes, "<streams>") ? local.stream_folders : []
         } : title == "its streams" ? "${name} ${role} streams" : "${name} ${role}" => { member = one.member, role = role, title = title, prefixes = folders }
-        if title == "its own folders" || length(folders) > 0
+        # A grant without folders is one on the whole bucket, which only the empty prefix asks for.
+        if length(folders) > 0 || (title == "its own folders" && contains(prefixes, ""))
       }
     ]
   ])...)

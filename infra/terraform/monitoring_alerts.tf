@@ -21,6 +21,9 @@ locals {
     )
   }
 
+  # Two runs of the merger, in seconds.
+  two_merges = 120 * local.merge_every + 300
+
   alerts = {
     backlog = {
       title  = "a message has waited for over an hour"
@@ -77,13 +80,13 @@ locals {
       enabled = local.feeds
       conditions = {
         "failed merges" = {
-          # Each of two schedules calls again once after a failure.
+          # The schedule calls again once after a failure.
           filter = "${local.log_metric}/failed_runs\" AND metric.label.service = \"${var.prefix}merger\""
-          period = 3900, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = local.by_feed, above = 2, for = 0
+          period = local.two_merges, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = local.by_feed, above = 2, for = 0
         }
         "merges answered by 5xx" = {
           filter = "${local.run_resource} AND metric.type = \"run.googleapis.com/request_count\" AND resource.label.service_name = \"${var.prefix}merger\" AND metric.label.response_code_class = \"5xx\""
-          period = 3900, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = [], above = 2, for = 0
+          period = local.two_merges, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = [], above = 2, for = 0
         }
       }
     }
@@ -93,9 +96,9 @@ locals {
       enabled = local.feeds
       conditions = {
         # One run may find what it folds itself; two in a row have not.
-        "recent above a fifth of base" = {
+        "rows that wait for a fold" = {
           filter = "${local.log_metric}/fold_overdue\""
-          period = 3900, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = local.by_feed, above = 1, for = 0
+          period = local.two_merges, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = local.by_feed, above = 1, for = 0
         }
       }
     }
@@ -118,7 +121,13 @@ locals {
       conditions = {
         "failed runs" = {
           filter = "${local.log_metric}/failed_runs\" AND metric.label.service = one_of(\"${var.prefix}planner\",\"${var.prefix}secops-poll\")"
+          # The sweep is the rarest of these: three runs, and the schedule calls again once after each failure.
           period = 1800, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = local.by_service, above = 5, for = 0
+        }
+        "failed runs that remove dead letters" = {
+          # Two runs, an hour apart.
+          filter = "${local.log_metric}/failed_runs\" AND metric.label.service = \"${var.prefix}planner\" AND metric.label.feed = \"dead-letters\""
+          period = 7500, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = local.by_service, above = 2, for = 0
         }
       }
     }

@@ -5,17 +5,12 @@ output "repository" {
 
 output "environment" {
   description = "What the gti-mesh command reads on an operator's machine; print it with `terraform output -json environment`."
-  value = merge(local.environment["provision"], local.polls ? local.operator_secops_environment : {}, {
-    LOG_FORMAT        = "text"
-    GCP_REGION        = var.region
-    VT_API_KEY_SECRET = local.secret
-    THREAT_LISTS      = join(",", var.threat_lists)
+  value = merge(local.environment["provision"], local.virustotal_environment, local.polls ? local.operator_secops_environment : {}, {
+    LOG_FORMAT          = "text"
+    GCP_REGION          = var.region
+    THREAT_LISTS        = join(",", var.threat_lists)
+    MERGE_EVERY_MINUTES = tostring(local.merge_every)
   })
-
-  precondition {
-    condition     = alltrue([for feed in var.secops.feeds : contains(var.feeds, feed)])
-    error_message = "Of a feed in secops.feeds only hours that land are sent, so it has to be in feeds too."
-  }
 }
 
 output "services" {

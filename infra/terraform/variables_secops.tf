@@ -75,6 +75,11 @@ variable "secops" {
   }
 
   validation {
+    condition     = alltrue([for feed in var.secops.feeds : contains(var.feeds, feed)])
+    error_message = "Of a feed in secops.feeds only hours that land are sent, so it has to be in feeds too."
+  }
+
+  validation {
     condition     = try(can(regex("^https://[^/ ]+$", var.secops.host)), false) || var.secops.host == null
     error_message = "A host is written https://{region}-chronicle.googleapis.com, {region} included."
   }

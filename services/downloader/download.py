@@ -100,11 +100,10 @@ class Downloader:
 
     def _check_age(self, request: MinuteRequested, landed: MinuteLanded | None) -> None:
         self._refuse_inside(request)
-        age = self._now() - request.minute
         written = format_minute(request.minute)
-        if age < timedelta(0):
+        if request.minute > self._now():
             raise Poison("minute_in_future", f"minute {written} is in the future")
-        if age > HORIZON and not self._feeds[request.feed].every().is_kept:
+        if not self._feeds[request.feed].every().still_has(request.minute, self._now()):
             kept = "its landing stays as it is" if landed else "and it has never landed"
             raise Poison(
                 "minute_expired",

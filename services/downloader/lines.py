@@ -118,8 +118,8 @@ class Framer:
         return chain((head,), _parts(line.data, LARGE_BYTES), (b"}\n",))
 
     def _id(self, data: bytes | memoryview) -> str:
-        own = self._identity == ("id",)
-        return self._checker.identity(data) if own else self._checker.joined(data, self._identity)
+        has_id = self._identity == ("id",)
+        return self._checker.identity(data) if has_id else self._checker.joined(data, self._identity)
 
     @staticmethod
     def reject(line: Line, reason: str) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ from shared.contracts.dead_letters import (
     dead_attempts,
     dead_error_type,
     dead_reason,
+    is_about_secops,
 )
 from shared.contracts.interfaces import LedgerRow, LedgerWriter
 from shared.contracts.messages import Name
@@ -46,8 +47,10 @@ def dead_row(message: PushedMessage, now: datetime) -> LedgerRow:
     attributes = message.attributes
     fields = {**_body(message.data), **attributes}
     error_type = dead_error_type(attributes)
+    source = attributes.get(SOURCE_SUBSCRIPTION)
     # A bad message says nothing about the minute it names, which may be merged, or missing and still to be requested.
-    names_minute = error_type != "invalid_message"
+    # Nor does a letter about SecOps: BigQuery gets the minute by another subscription.
+    names_minute = error_type != "invalid_message" and not is_about_secops(source)
     return LedgerRow(
         "dead",
         _moment(message.publish_time) or now,
@@ -55,7 +58,7 @@ def dead_row(message: PushedMessage, now: datetime) -> LedgerRow:
         _minute(fields.get("minute"), now) if names_minute else None,
         uri=_text(fields.get("uri")),
         reason=dead_reason(attributes),
-        source=attributes.get(SOURCE_SUBSCRIPTION),
+        source=source,
         attempts=dead_attempts(attributes),
         message_id=attributes.get(SOURCE_MESSAGE_ID) or message.message_id,
         error_type=error_type,
@@ -70,7 +73,7 @@ def _body(data: bytes) -> dict[str, object]:
 
 
 def _text(value: object) -> str | None:
-    """Return the body's `uri` if it has one; it names the page of a stream that a letter is about."""
+    """Return the body's `uri` if it has one; it names the page or the landing that a letter is about."""
     return value if isinstance(value, str) and len(value) <= _LONGEST_ADDRESS else None
 
 

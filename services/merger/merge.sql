@@ -1,6 +1,5 @@
 {% from "shared.warehouse/fence.sql" import take_fence %}
-{% from "shared.warehouse/headline.sql" import headline %}
-{% from "shared.warehouse/versions.sql" import columns, newest_first %}
+{% from "shared.warehouse/insert_newest.sql" import insert_newest %}
 {#
   Whole hours of one feed's staging, the oldest ones, move into history, recent and the ledger: all of them, or nothing.
 
@@ -82,22 +81,11 @@ WHEN NOT MATCHED THEN
   INSERT (feed_minute, feed_line, id, object)
   VALUES (staged.feed_minute, staged.feed_line, staged.id, staged.object);
 
-INSERT INTO `{{ dataset }}.{{ feed.name }}_recent` (id, merged_at, {{ columns(feed) }})
-SELECT id, CURRENT_TIMESTAMP(), {{ columns(feed) }}
+{% call insert_newest(dataset, feed) -%}
 FROM (
-  SELECT
-    id,
-    feed_minute,
-    feed_line,
-{% for column in feed.headline %}
-    {{ headline(column) }} AS {{ column.name }}{{ "," if not loop.last }}
-{% endfor %}
-  FROM (
 {{ staged() -}}
   )
-) AS observed
-WHERE TRUE
-QUALIFY ROW_NUMBER() OVER (PARTITION BY id ORDER BY {{ newest_first(feed, "observed") }}) = 1;
+{%- endcall %}
 
 INSERT INTO `{{ dataset }}.minutes` (feed, minute, event, `rows`, `at`, crc32c)
 SELECT '{{ feed.name }}', feed_minute, 'merged', COUNT(*), CURRENT_TIMESTAMP(), ANY_VALUE(landed.crc32c)

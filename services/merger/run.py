@@ -31,13 +31,15 @@ def run(
     )
     folds = {}
     for feed in turns.names:
-        if fold := _fold(folder, find_feed(feed), now() + settings.fold_deadline, last):
+        if fold := _fold(folder, find_feed(feed), lambda: now() + settings.fold_deadline, last):
             folds[feed] = fold
     return json_answer({**merged, **({"folds": folds} if folds else {})}, 500 if failed else 200)
 
 
-def _fold(folder: Folder, feed: Feed, end: datetime, last: datetime) -> FoldResult | dict[str, str] | None:
-    """Fold a feed, or return None if no fold is due or its deadline is after the last moment of the run.
+def _fold(
+    folder: Folder, feed: Feed, deadline: Callable[[], datetime], last: datetime
+) -> FoldResult | dict[str, str] | None:
+    """Fold a feed, or return None if no fold is due or its deadline would be after the last moment of the run.
 
     A failed fold is not an error of the run: it changes nothing, and a retry by the schedule would be billed again.
     """
@@ -45,7 +47,8 @@ def _fold(folder: Folder, feed: Feed, end: datetime, last: datetime) -> FoldResu
         try:
             if not folder.is_due(feed, end=last):
                 return None
-            if end > last:
+            # Only now: to ask what is due takes time too.
+            if (end := deadline()) > last:
                 log.warning("merger.fold_postponed: the merges have left less time than a fold may take")
                 return None
             return folder.fold(feed, end=end)

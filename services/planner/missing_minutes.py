@@ -70,18 +70,14 @@ def find_missing(
     asked = {minute: at for minute, at in replayed.items() if minute not in late}
     asked |= {one.minute: one.at for one in states.values() if one.state == "due" and one.minute not in late}
     due = [minute for minute, at in (late | asked).items() if trouble_of(minute, "due", at, now, period=period)]
-    oldest = period.oldest_served(now)
-    missing = [_unknown(minute, oldest) for minute in due if minute not in states or states[minute].state == "due"]
+    unknown = [minute for minute in due if minute not in states or states[minute].state == "due"]
+    missing = [MissingMinute(one, "unknown" if period.still_has(one, now) else "expired") for one in unknown]
     missing += [
         MissingMinute(minute.minute, kind, minute.at)
         for minute in states.values()
-        if (kind := _kind(minute, state, now, oldest))
+        if (kind := _kind(minute, state, now, period))
     ]
     return sorted(missing, key=lambda one: one.minute)
-
-
-def _unknown(minute: datetime, oldest_served: datetime) -> MissingMinute:
-    return MissingMinute(minute, "unknown" if minute >= oldest_served else "expired")
 
 
 def overdue(missing: Iterable[MissingMinute]) -> int:
@@ -90,14 +86,14 @@ def overdue(missing: Iterable[MissingMinute]) -> int:
 
 
 def _kind(
-    minute: MinuteState, state: PlanState, now: datetime, oldest_served: datetime
+    minute: MinuteState, state: PlanState, now: datetime, period: Period
 ) -> Literal["unmerged", "dead", "absent", ""]:
     trouble = trouble_of(minute.minute, minute.state, minute.at, now, counted=minute.counted)
     if trouble in ("never loaded", "never merged", "never counted"):
         return "unmerged"
-    if minute.minute < oldest_served:
+    if not period.still_has(minute.minute, now):
         return ""
     if trouble == "dead":
         return "dead"
-    vanishes = minute.state == "absent" and minute.minute < oldest_served + _LAST_CHANCE
+    vanishes = minute.state == "absent" and not period.still_has(minute.minute, now + _LAST_CHANCE)
     return "absent" if vanishes and minute.minute not in state.retried else ""

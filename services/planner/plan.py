@@ -14,6 +14,7 @@ from shared.contracts.manifests import FIRST_DAY, landed_minutes, next_landed_da
 from shared.contracts.minute_requests import ask
 from shared.contracts.minutes import Period, format_minute
 from shared.feeds.definition import period_of
+from shared.operations.accepted_replays import AcceptedReplays
 from shared.operations.planner_state import PlanState, PlanStateStore
 
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -46,6 +47,7 @@ class Planner:
     ) -> None:
         self._store = store
         self._bucket = bucket
+        self._replays = AcceptedReplays(bucket)
         self._publisher = publisher
         self._ledger = ledger
         self._now = now
@@ -58,10 +60,12 @@ class Planner:
         state, generation = self._store.read_to_plan(feed, now)
         new = state is None
         state = state or self._begin(feed, now, period)
-        begin = max(state.watermark + period.length, period.oldest_served(now))
+        begin = period.first_had(state.watermark + period.length, now)
         if skipped := period.count(state.watermark, begin) - 2:
             log.error("planner.too_late: %s lost %d %ss before %s", feed, skipped, period.name, format_minute(begin))
         last = max(period.last_due(now), state.watermark)
+        # The sweep looks back a few days. Older packages of a source that keeps them are due as those of a replay are.
+        self._replays.accept(feed, period.between(begin, min(last, period.oldest_served(now) - period.length)), now)
         published = ask(self._publisher, feed, period.between(begin, last), reason="schedule")
         if published or new:
             self._save(feed, state.advanced(last, now, period), generation)
@@ -77,11 +81,12 @@ class Planner:
         origin = self._ledger().origin(feed, _EVER, last)
         first = origin.planned or origin.first or self._first_landed(feed)
         if first is None or first > last:
-            state = PlanState.beginning(period.floor(last - self._plan_back), period)
+            begin = period.floor(last - self._plan_back) + period.length
+            state = PlanState.beginning(period.first_had(begin, now) - period.length, period)
             self._ledger().record([LedgerRow("planned", now, feed, state.first)])
             return state
         log.warning("planner.state_lost: %s continues from %s", feed, format_minute(origin.last or first))
-        unknown = max(first, period.oldest_served(now)) - period.length
+        unknown = period.first_had(first, now) - period.length
         return PlanState(first=first, watermark=origin.last or unknown)
 
     def _first_landed(self, feed: str) -> datetime | None:

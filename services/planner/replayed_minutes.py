@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from shared.contracts.interfaces import LedgerRow, LedgerWriter, MinuteState
-from shared.contracts.minutes import EVERY_MINUTE, Period
+from shared.contracts.minutes import EVERY_MINUTE, HORIZON, Period
 from shared.operations.accepted_replays import AcceptedReplays, OpenReplays
 
 # Rows of one insertAll request (cloud.google.com/bigquery/quotas recommends 500).
@@ -28,9 +28,13 @@ def close_finished(
     now: datetime,
     period: Period = EVERY_MINUTE,
 ) -> None:
-    """Delete the replays whose minutes are all merged, absent, or dead and no longer served by the source."""
+    """Delete the replays whose minutes are all merged, absent, or dead for good.
+
+    A dead minute is so once the source has deleted it, and of a source that deletes nothing a week after the request.
+    """
     ended = {one.minute for one in known if one.state in ("merged", "absent")}
-    ended |= {one.minute for one in known if one.state == "dead" and one.minute < period.oldest_served(now)}
+    dead = {one.minute for one in known if one.state == "dead"}
+    expired = {minute for minute in dead if not period.still_has(minute, now)}
     for name, replay in opened.replays.items():
-        if ended.issuperset(replay.minutes()):
+        if (ended | (dead if now - replay.at > HORIZON else expired)).issuperset(replay.minutes()):
             store.close(name)

@@ -50,19 +50,17 @@ class Components:
 
     def poll(self, stream: Stream, until: datetime) -> PollResult:
         """Poll a stream until a time, after checking whether the tenant has its log type."""
-        self._forget_what_is_off()
         if stream.to_secops:
             self.log_types.check(stream)
         return self.poller.poll(stream, until)
 
-    def poll_feed(self, feed: ForwardedFeed) -> LandingPoll:
-        """Announce a feed's overdue landings, after checking whether the tenant has its log type."""
-        self._forget_what_is_off()
+    def poll_feed(self, feed: ForwardedFeed, until: datetime) -> LandingPoll:
+        """Announce a feed's overdue landings until a time, after checking whether the tenant has its log type."""
         self.log_types.check(feed)
-        return LandingRepublisher(self.bucket, self.publisher, self.now).poll(feed.name)
+        return LandingRepublisher(self.bucket, self.publisher, self.now).poll(feed.name, until)
 
-    def _forget_what_is_off(self) -> None:
-        # A stream that was switched off in trouble would be a problem for ever.
+    def forget_what_is_off(self) -> None:
+        """Delete the conditions of what is switched off: one that was in trouble would be a problem for ever."""
         forwarded = self.settings.forwarded_feed_names
         stream_conditions(self.bucket).keep_only([*forwarded, *(one.name for one in self.settings.polled())])
         log_type_conditions(self.bucket).keep_only([*forwarded, *(one.name for one in self.settings.delivered())])
@@ -133,7 +131,7 @@ def build_importer(
         now=now,
     )
     feeds = settings.forwarded_feeds()
-    return Importer(bucket=bucket, deliveries=deliveries, streams=settings.delivered(), feeds=feeds)
+    return Importer(bucket=bucket, deliveries=deliveries, streams=settings.delivered(), feeds=feeds, now=now)
 
 
 def build_secops(settings: SecOpsSettings) -> SecOps:

@@ -70,11 +70,11 @@ def _log_types(secops: SecOps, forwarded: Sequence[Forwarded]) -> Finding:
 
 
 def _parsers(secops: SecOps, forwarded: Sequence[Forwarded]) -> Finding:
-    own = [one for one in forwarded if not one.verbatim]
-    without = [one for one in own if not _has_parser(secops, one.log_type)]
+    parsed = [one for one in forwarded if not one.verbatim]
+    without = [one for one in parsed if not _has_parser(secops, one.log_type)]
     problems = [f"{one.name}: {one.log_type} has no active parser{_ours(one)}" for one in without]
-    active = f"active for {', '.join(one.log_type for one in own)}"
-    return passed_unless(problems, active if own else "Google's parser reads every log type")
+    active = f"active for {', '.join(one.log_type for one in parsed)}"
+    return passed_unless(problems, active if parsed else "Google's parser reads every log type")
 
 
 def _ours(one: Forwarded) -> str:

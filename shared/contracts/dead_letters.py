@@ -20,6 +20,9 @@ REASON = "reason"
 ERROR_TYPE = "error_type"
 SOURCE_MESSAGE_ID = "source_message_id"
 
+# The subscription by which landed hours go to SecOps (infra/topology.yaml); its name may begin with the mesh's prefix.
+SECOPS_LANDINGS = "secops-landings"
+
 # A Pub/Sub attribute value holds 1024 bytes (cloud.google.com/pubsub/quotas).
 _ATTRIBUTE_BYTES = 1024
 
@@ -57,6 +60,11 @@ def dead_attempts(attributes: Mapping[str, str]) -> int | None:
     count = attributes.get(SOURCE_DELIVERY_COUNT, "")
     # isdecimal alone would accept digits of other scripts, and a count of 19 digits does not fit the ledger.
     return int(count) if count.isascii() and count.isdecimal() and len(count) < 10 else None
+
+
+def is_about_secops(source: str | None) -> bool:
+    """Return whether a letter by a subscription says that SecOps lacks a landing, of which BigQuery may have all."""
+    return (source or "").endswith(SECOPS_LANDINGS)
 
 
 def dead_letter(topic: str, delivery: Delivery, poison: Poison) -> Outgoing:

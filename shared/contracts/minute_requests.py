@@ -70,7 +70,7 @@ def replay_range(
         days = history_days()
         if not history_holds(first, days, now):
             raise BadRangeError(expired(feed, first, days))
-        if not period.is_kept:
+        if not period.still_has(first, now):
             _refuse_vanished(feed, period.between(first, min(last, oldest - period.length)), bucket())
     return list(period.between(first, last))
 

@@ -65,7 +65,7 @@ class Period:
     """How often a feed has a package: every `length`, served from `availability` after its first minute on.
 
     length is a minute or an hour; every method takes and returns the first minutes of packages. is_kept says that the
-    source keeps a package for ever, so that a replay may ask for it at any age.
+    source keeps a package for ever; other packages are deleted after 7 days.
     """
 
     length: timedelta = ONE_MINUTE
@@ -87,8 +87,16 @@ class Period:
         return self.floor(now - self.availability - GRACE)
 
     def oldest_served(self, now: datetime) -> datetime:
-        """Return the oldest package that the source still keeps."""
+        """Return the oldest package of the last 7 days, which every source still has."""
         return self.floor(now - HORIZON) + self.length
+
+    def still_has(self, package: datetime, now: datetime) -> bool:
+        """Return whether the source has not deleted a package by now; it may not have it yet."""
+        return self.is_kept or package >= self.oldest_served(now)
+
+    def first_had(self, package: datetime, now: datetime) -> datetime:
+        """Return a package if the source still has it, and otherwise the oldest one that it has."""
+        return package if self.still_has(package, now) else self.oldest_served(now)
 
     def between(self, first: datetime, last: datetime) -> Iterator[datetime]:
         """Yield every package from first to last, both inclusive; nothing if last is before first."""

@@ -143,8 +143,8 @@ def _completed(written: object, others: Mapping[str, object]) -> object:
     model = others.get(f"{written[_LIKE]}.yaml")
     if not isinstance(model, dict):
         return written
-    own = {name: value for name, value in written.items() if name != _LIKE}
-    return {**model, **own, "headline": [*model.get("headline", ()), *own.get("headline", ())]}
+    added = {name: value for name, value in written.items() if name != _LIKE}
+    return {**model, **added, "headline": [*model.get("headline", ()), *added.get("headline", ())]}
 
 
 def find_feed(name: str) -> Feed:

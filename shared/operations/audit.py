@@ -96,7 +96,7 @@ def _overdue(
         # Reported once, not for each of 1,440 minutes a day.
         text = f"{len(overdue)} {feed.period}s are overdue, and no package is given: {condition.reason}"
         return [Finding(text, f"have the licence put right, or take the feed out of {feed.setting}")]
-    return list(about_ranges(feed.name, overdue, now, landed, feed.every().length))
+    return list(about_ranges(feed.name, overdue, now, landed))
 
 
 def _stuck(account: MinuteAccount, now: datetime, feed: Feed) -> Iterator[str]:

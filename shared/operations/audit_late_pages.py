@@ -6,10 +6,10 @@ that time and the write makes a page late. A listing shows most pages to be in t
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, time
 
 from shared.contracts.interfaces import Bucket, Listed
-from shared.contracts.manifests import read_manifest
+from shared.contracts.manifests import FIRST_DAY, next_landed_day, read_manifest
 from shared.contracts.minutes import Period, format_minute, replay_command
 from shared.contracts.outcomes import Misconfigured
 from shared.feeds.definition import period_of
@@ -20,7 +20,11 @@ from shared.streams.page_log import NotAPage, find_page
 
 def late_pages(bucket: Bucket, stream: str, pages: Mapping[int, Listed], since: datetime) -> Iterator[Finding]:
     """Yield the hours that have landed without all of their pages; pages are those of the whole log, by number."""
-    period = period_of(stream)
+    first_day = next_landed_day(bucket, stream, FIRST_DAY)
+    if first_day is None:
+        # The stream never was in BigQuery.
+        return
+    period, since = period_of(stream), max(since, datetime.combine(first_day, time.min, UTC))
     late: dict[datetime, list[int]] = defaultdict(list)
     for sequence in _doubtful(pages, since, period):
         try:

@@ -1,4 +1,4 @@
-{% from "shared.warehouse/headline.sql" import headline %}
+{% from "shared.warehouse/headline.sql" import observation %}
 {#
   Ids whose current row has other columns than the object that history keeps of it, since a moment. It reads every object
   in history since then, and all of current.
@@ -19,12 +19,7 @@ known.{{ column.name }} IS DISTINCT FROM observed.{{ column.name }}
   FROM `{{ dataset }}.{{ feed.name }}_current` AS known
   JOIN (
     SELECT
-      id,
-      feed_minute,
-      feed_line,
-{% for column in feed.headline %}
-      {{ headline(column) }} AS {{ column.name }}{{ "," if not loop.last }}
-{% endfor %}
+      {{ observation(feed) }}
     FROM `{{ dataset }}.{{ feed.name }}_history`
     WHERE feed_minute >= @since
   ) AS observed

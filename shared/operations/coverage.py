@@ -52,11 +52,11 @@ _NO_REPLAYS = OpenReplays({})
 
 @dataclass(frozen=True)
 class Coverage:
-    """All minutes that a feed should have, oldest first, as far back as the source keeps packages.
+    """All minutes that a feed should have, oldest first, of the last 7 days.
 
     `first` is the first minute that the planner requested; a replay may have loaded older ones. `condition` is why the
     source gives no packages of the feed, if so. `problems` are those of reading it, and of a planner that does not run.
-    `older` are the minutes of replays that are not finished and that the source no longer keeps.
+    `older` are earlier minutes: of replays that are not finished, and of a source that keeps all, those not requested.
     """
 
     feed: str
@@ -184,7 +184,9 @@ def coverage_of(
         tuple(cell for cell in found if cell.minute >= begin),
         plan.reached(now, period) if plan else None,
         plan.first if plan else None,
-        older=tuple(cell for cell in found if cell.minute < begin and cell.minute in replayed),
+        older=tuple(
+            cell for cell in found if cell.minute < begin and (cell.minute in replayed or cell.state == "unrequested")
+        ),
         period=period,
     )
 

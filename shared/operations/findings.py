@@ -2,11 +2,12 @@
 
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import groupby
 from typing import Protocol
 
-from shared.contracts.minutes import ONE_MINUTE, format_minute, oldest_served, replay_command
+from shared.contracts.minutes import format_minute, replay_command
+from shared.feeds.definition import period_of
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def about(feed: str, minute: datetime, text: str, *options: str) -> Finding:
 
 def about_package(feed: str, minute: datetime, text: str, now: datetime) -> Finding:
     """Return a finding about a minute whose package must be fetched again, while the source has it."""
-    if minute >= oldest_served(now):
+    if period_of(feed).still_has(minute, now):
         return about(feed, minute, text, "--replace", "--force")
     return Finding(
         f"{format_minute(minute)} {text}", "none: the source no longer has the minute; history keeps its rows"
@@ -52,16 +53,15 @@ def about_ranges(
     texts: Iterable[tuple[datetime, str]],
     now: datetime,
     landed: Container[datetime],
-    step: timedelta = ONE_MINUTE,
 ) -> Iterator[Finding]:
     """Yield one finding per range of adjacent minutes with the same text, which a replay repairs.
 
-    Adjacent minutes are one step apart. A minute that has neither landed nor can be fetched cannot be repaired.
+    A minute that has neither landed nor can be fetched cannot be repaired.
     """
-    oldest = oldest_served(now)
+    period = period_of(feed)
     ordered = sorted(texts)
     keys = [
-        (minute - place * step, text, minute >= oldest or minute in landed)
+        (minute - place * period.length, text, period.still_has(minute, now) or minute in landed)
         for place, (minute, text) in enumerate(ordered)
     ]
     for (_, text, can_come), run in groupby(zip(keys, ordered, strict=True), key=lambda pair: pair[0]):

@@ -9,8 +9,9 @@ from functools import partial
 from shared.contracts.interfaces import Bucket, Listed
 from shared.contracts.manifests import FIRST_DAY, load_rejects_name, next_landed_day, read_manifest
 from shared.contracts.messages import MinuteLanded
-from shared.contracts.minutes import day_folder, manifest_minute, oldest_served
+from shared.contracts.minutes import day_folder, manifest_minute
 from shared.contracts.outcomes import Misconfigured
+from shared.feeds.definition import period_of
 from shared.operations.accounts import MinuteAccount
 from shared.operations.findings import Finding, about, about_package
 from shared.operations.health import LOAD_OVERDUE
@@ -101,12 +102,11 @@ def _not_landed(feed: str, account: MinuteAccount, first_day: date | None, now: 
     # What has come further since the audit began may have landed after the bucket was listed.
     if account.uri is None or (account.at and account.at >= now):
         return
+    minute, period = account.minute, period_of(feed)
     text = "has landed by the ledger, and its manifest is gone"
-    if account.minute >= oldest_served(now):
-        yield about(feed, account.minute, text)
-    elif first_day and account.minute.date() > first_day:
-        # What is older may have left the bucket by its lifecycle.
-        yield about_package(feed, account.minute, text, now)
+    # What is older than the bucket's first day may have left it by its lifecycle.
+    if minute >= period.oldest_served(now) or (first_day and minute.date() > first_day):
+        yield about(feed, minute, text) if period.still_has(minute, now) else about_package(feed, minute, text, now)
 
 
 def _compare(

@@ -4,12 +4,12 @@ A landing never changes, so a reader re-reads only new landings and deliveries t
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 from typing import Generic, TypeVar
 
 from shared.contracts.interfaces import Bucket, Listed
-from shared.contracts.messages import MinuteLanded
 from shared.contracts.minutes import HORIZON, day_folder
 from shared.operations.feed_conditions import destination_conditions, log_type_conditions
 from shared.operations.problems import Problem, readable
@@ -18,6 +18,7 @@ from shared.streams.delivery_progress import Delivery, read_delivery
 from shared.streams.landing_log import (
     Forwarding,
     ForwardingStore,
+    Landing,
     hour_number,
     items_of,
     landing_deliveries,
@@ -26,23 +27,34 @@ from shared.streams.landing_log import (
     read_landing,
 )
 
+# As many connections as the client keeps.
+_READERS = 10
+
+K = TypeVar("K")
 T = TypeVar("T")
 
 
-class _Known(Generic[T]):
-    """What was read of objects, each until its generation changes."""
+class _Known(Generic[K, T]):
+    """What was read of objects, each until its generation changes; a read that failed is repeated."""
 
-    def __init__(self) -> None:
-        self._found: dict[str, tuple[int | None, T | None]] = {}
+    def __init__(self, read: Callable[[K], T | None]) -> None:
+        self._read = read
+        self._found: dict[K, tuple[int | None, T]] = {}
 
-    def read(self, name: str, generation: int | None, read: Callable[[], T | None]) -> T | None:
-        known = self._found.get(name)
-        if known is None or generation is None or known[0] != generation:
-            known = self._found[name] = generation, read()
-        return known[1]
+    def read(self, wanted: Mapping[K, int | None], problems: list[Problem]) -> dict[K, T]:
+        """Return the objects with these generations that are there; what cannot be read is a problem."""
+        known = {key: found for key, found in self._found.items() if found[0] and found[0] == wanted.get(key)}
+        with ThreadPoolExecutor(_READERS) as readers:
+            for key, found, failed in readers.map(self._attempt, [key for key in wanted if key not in known]):
+                problems += failed
+                if found is not None:
+                    known[key] = wanted[key], found
+        self._found = known
+        return {key: found for key, (_, found) in known.items()}
 
-    def forget_others(self, names: Mapping[str, object]) -> None:
-        self._found = {name: known for name, known in self._found.items() if name in names}
+    def _attempt(self, key: K) -> tuple[K, T | None, list[Problem]]:
+        failed: list[Problem] = []
+        return key, readable(partial(self._read, key), failed), failed
 
 
 class LandingReader:
@@ -53,8 +65,8 @@ class LandingReader:
         self._feed = feed
         self._store = ForwardingStore(bucket, feed)
         self._conditions = (destination_conditions(bucket), log_type_conditions(bucket))
-        self._manifests: _Known[MinuteLanded] = _Known()
-        self._deliveries: _Known[Delivery] = _Known()
+        self._landings: _Known[datetime, Landing] = _Known(partial(read_landing, bucket, feed))
+        self._deliveries: _Known[str, Delivery] = _Known(partial(read_delivery, bucket))
 
     def read(self, now: datetime) -> StreamLog | None:
         """Return the hours that landed in the last seven days, or None if the feed was never switched on."""
@@ -79,36 +91,18 @@ class LandingReader:
     def _pages(self, state: Forwarding, now: datetime, problems: list[Problem]) -> Iterator[LoggedPage]:
         """Yield what landed while the feed was on, and whatever has begun to be delivered."""
         begun = {one.name: one.generation for one in self._begun(now)}
-        there = {one.name: (hour, one) for hour, one in manifests_since(self._bucket, self._feed, now - HORIZON)}
-        self._deliveries.forget_others(begun)
-        self._manifests.forget_others(there)
-        for hour, listed in there.values():
-            if listed.created > now - HORIZON and (landed := self._manifest(hour, listed, problems)):
-                name = landing_delivery_name(self._bucket, landed.uri)
-                if name in begun or state.covers(listed.created):
-                    yield self._page(landed, listed, name, begun, problems)
+        manifests = dict(manifests_since(self._bucket, self._feed, now - HORIZON))
+        recent = {hour: one.generation for hour, one in manifests.items() if one.created > now - HORIZON}
+        landings = self._landings.read(recent, problems)
+        names = {hour: landing_delivery_name(self._bucket, landed.uri) for hour, landed in landings.items()}
+        deliveries = self._deliveries.read({name: begun[name] for name in names.values() if name in begun}, problems)
+        for hour, landed in sorted(landings.items()):
+            name, created = names[hour], manifests[hour].created
+            if name in begun or state.covers(created):
+                delivery = deliveries.get(name) if name in begun else Delivery(items=items_of(landed))
+                yield LoggedPage(hour_number(hour), landed.uri, created, delivery)
 
     def _begun(self, now: datetime) -> Iterator[Listed]:
         prefix = landing_deliveries(self._feed)
         oldest = day_folder(self._feed, (now - 2 * HORIZON).date()).removeprefix(f"{self._feed}/")
         return iter(self._bucket.listed(prefix, f"{prefix}{oldest}"))
-
-    def _manifest(self, hour: datetime, listed: Listed, problems: list[Problem]) -> MinuteLanded | None:
-        def read() -> MinuteLanded | None:
-            return readable(lambda: read_landing(self._bucket, self._feed, hour), problems)
-
-        return self._manifests.read(listed.name, listed.generation, read)
-
-    def _page(
-        self,
-        landed: MinuteLanded,
-        listed: Listed,
-        name: str,
-        begun: Mapping[str, int | None],
-        problems: list[Problem],
-    ) -> LoggedPage:
-        def read() -> Delivery | None:
-            return readable(lambda: read_delivery(self._bucket, name), problems)
-
-        delivery = self._deliveries.read(name, begun[name], read) if name in begun else Delivery(items=items_of(landed))
-        return LoggedPage(hour_number(landed.minute), landed.uri, listed.created, delivery)

@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from shared.contracts.dead_letters import dead_letter_type
+from shared.contracts.dead_letters import dead_letter_type, is_about_secops
 from shared.contracts.minutes import HORIZON, oldest_served
 from shared.contracts.outcomes import DeadLetterType
 from shared.gcp.bigquery import Parameters, run_query
 from shared.operations.dead_letter_archive import PLAIN, Key, handled_letters, letter_key
+from shared.operations.delivered_landings import delivered_landings
 from shared.operations.mesh import Mesh
 from shared.operations.packed_rows import unpacked
 from shared.warehouse.rendering import render
@@ -38,7 +39,10 @@ _STREAM = re.compile(r"/streams/([^/]+)/")
 
 @dataclass(frozen=True)
 class DeadLetterRecord:
-    """One dead letter in the ledger; feed and minute are None if the message has none."""
+    """One dead letter in the ledger; feed and minute are None if it is about none.
+
+    state is that of its minute since `reached`, or `delivered`: SecOps has the landing that the letter is about.
+    """
 
     message_id: str
     feed: str | None
@@ -67,6 +71,11 @@ class DeadLetterRecord:
         """The stream of the page that the letter is about."""
         found = _STREAM.search(self.uri or "")
         return found[1] if found else None
+
+    @property
+    def landing(self) -> str | None:
+        """The address of the landing that SecOps was to get, if the letter is about one."""
+        return self.uri if is_about_secops(self.source) else None
 
     @property
     def open(self) -> bool:
@@ -106,15 +115,15 @@ class DeadLetterReader:
         self._older_end = self._older_at = datetime.min.replace(tzinfo=UTC)
 
     def read(self, now: datetime) -> list[DeadLetterRecord]:
-        """Return the dead letters that were not handled, newest first: open, or resolved by their minute."""
+        """Return the dead letters that were not handled, newest first: open, or resolved by minute or delivery."""
         letters = self._letters(now)
         if not letters:
             return []
         # The record of a handled letter lies below the day on which the letter was published.
         handled = handled_letters(self._mesh.bucket, min(letter.at for letter in letters))
-        if not handled.keys and not handled.by_id:
-            return letters
-        return [letter for letter in letters if not handled.holds(letter.message_id, letter.at)]
+        unhandled = [letter for letter in letters if not handled.holds(letter.message_id, letter.at)]
+        delivered = delivered_landings(self._mesh.bucket, filter(None, (letter.landing for letter in unhandled)))
+        return [replace(one, state="delivered") if one.landing in delivered else one for one in unhandled]
 
     def _letters(self, now: datetime) -> list[DeadLetterRecord]:
         if now < self._older_at + _OLDER_EVERY:

@@ -88,7 +88,7 @@ class PlanState(BaseModel):
     first is the feed's first minute, watermark the last published minute, asked the minutes that the sweep has
     requested, retried the absent minutes that it has requested once more, and archive the comparison of the bucket.
     late has the latest requests that came late, as after a start with PLAN_BACK: the minutes are not late by that much.
-    lost has what standstills of the last 7 days that were longer than the source's retention have skipped.
+    lost has the minutes that the source had deleted before the planner came to them, of the last 7 days.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -113,8 +113,8 @@ class PlanState(BaseModel):
         if first <= min(last, newest_checked(now, period)):
             late += (LateRequest(first=first, last=last, at=now),)
         lost = tuple(one for one in self.lost if now - one.at <= HORIZON)
-        if first < (oldest := period.oldest_served(now)):
-            lost += (LostRange(first=first, last=oldest - period.length, at=now),)
+        if not period.still_has(first, now):
+            lost += (LostRange(first=first, last=period.first_had(first, now) - period.length, at=now),)
         return self.model_copy(update={"watermark": last, "late": late, "lost": lost})
 
     def requested_late(self, minute: datetime) -> datetime | None:
@@ -123,7 +123,7 @@ class PlanState(BaseModel):
 
     def unrequested(self, now: datetime, period: Period = EVERY_MINUTE) -> Iterator[datetime]:
         """Yield the minutes behind the watermark that should have been requested by now, while the source has them."""
-        first = max(self.watermark + period.length, period.oldest_served(now))
+        first = period.first_had(self.watermark + period.length, now)
         return period.between(first, newest_checked(now, period))
 
     def reached(self, now: datetime, period: Period = EVERY_MINUTE) -> datetime:

@@ -12,7 +12,7 @@ import stamina
 from shared.contracts.contents import content_name
 from shared.contracts.manifests import landed_names
 from shared.contracts.minute_requests import BadRangeError, ask
-from shared.contracts.minutes import HORIZON, format_minute, manifest_name, oldest_served
+from shared.contracts.minutes import HORIZON, format_minute, manifest_name
 from shared.feeds.definition import Feed, find_feed
 from shared.gcp.bigquery import dataset_location, run_query
 from shared.operations.accepted_replays import AcceptedReplays
@@ -41,9 +41,8 @@ def replace(mesh: Mesh, feed: str, minutes: Sequence[datetime], *, force: bool, 
 
 
 def _refuse_vanished(mesh: Mesh, feed: str, minutes: Sequence[datetime], *, force: bool, now: datetime) -> None:
-    if find_feed(feed).every().is_kept:
-        return
-    old = [minute for minute in minutes if minute < oldest_served(now)]
+    period = find_feed(feed).every()
+    old = [minute for minute in minutes if not period.still_has(minute, now)]
     landed = {name for day in {minute.date() for minute in old} for name in landed_names(mesh.bucket, feed, day)}
     vanished = [minute for minute in old if force or manifest_name(feed, minute) not in landed]
     if vanished:

@@ -1,5 +1,5 @@
 {% from "shared.warehouse/fence.sql" import take_fence %}
-{% from "shared.warehouse/newest_of_history.sql" import bring_newest_of_history %}
+{% from "shared.warehouse/insert_newest.sql" import insert_newest %}
 {#
   One minute of a feed leaves staging, history and the tables of newest versions, all of it or nothing, and the ledger
   says so. Ids of the minute that other minutes have too show the newest version of those; for that the history of these
@@ -35,8 +35,9 @@ UPDATE `{{ dataset }}.{{ feed.name }}_fence`
 SET generation = TIMESTAMP_SECONDS(0)
 WHERE NOT EXISTS (SELECT 1 FROM `{{ dataset }}.{{ feed.name }}_base`);
 
-{% call bring_newest_of_history(dataset, feed) -%}
-id IN UNNEST(ids)
+{% call insert_newest(dataset, feed) -%}
+FROM `{{ dataset }}.{{ feed.name }}_history`
+  WHERE id IN UNNEST(ids)
 {%- endcall %}
 
 INSERT INTO `{{ dataset }}.minutes` (feed, minute, event, `at`, reason)

@@ -148,7 +148,8 @@ class StreamReader:
             delivery, problem = seen.get(number, (known.delivery, known.problem) if known else (None, None))
             uri = self._bucket.uri(pages[number].name)
             self._known[number] = LoggedPage(number, uri, pages[number].created, delivery, problem)
-        self._generations |= {number: begun[number] for number in changed}
+        # What could not be read is read again.
+        self._generations |= {number: begun[number] for number in changed if seen[number][1] is None}
         self._known = dict(sorted(self._known.items())[-MAX_PAGES:])
 
     def _has_changed(self, number: int, generation: int | None) -> bool:

@@ -24,6 +24,11 @@ class TooDeepError(ValueError):
     """JSON that is nested deeper than it can be read."""
 
 
+def not_json(what: str, error: ValueError) -> str:
+    """Return the reason for refusing bytes, for people."""
+    return f"{what} is not valid JSON: {error}"
+
+
 def read_json(data: bytes) -> object:
     """Parse a JSON value; raise ValueError if the bytes are not valid JSON.
 

@@ -31,12 +31,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 ListingKind = Literal["ascending", "by_update", "windows"]
-"""How a list is read: oldest first and bounded by a date in the filter; the last updated first, without a bound; or in
-windows of a date, small enough for a search that counts only so many hits."""
+"""How a list is read.
+
+`ascending`: the oldest item first, from a date in the filter on. `by_update`: the item that was updated last first,
+without a bound. `windows`: by searches between two dates, each with so few hits that the source counts them all.
+"""
 
 # The sign at the end of an order.
 _SIGNS: dict[ListingKind, str] = {"ascending": "+", "by_update": "-", "windows": ""}
-# Of a version that is a digest: 128 bits, in hexadecimal digits.
+# The length of a version that is a digest: 128 bits, in hexadecimal digits.
 _DIGEST = 32
 
 Path = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$")]
@@ -150,9 +153,9 @@ class Stream(BaseModel):
         # Zero times of several languages are before 1970.
         return date if date and date > _EPOCH else None
 
-    def content(self, item: JsonObject, text: bytes) -> tuple[JsonObject, bytes]:
-        """Return what is sent of an item: the whole of it, parsed and as it came."""
-        return item, text
+    def content(self, item: JsonObject, text: bytes) -> tuple[JsonObject | None, bytes]:
+        """Return what is sent of an item: all of it, parsed (None for a verbatim log type) and as it came."""
+        return None if self.verbatim else item, text
 
     def labels(self, item: JsonObject) -> dict[str, str]:
         """Return the labels of an item's log."""

@@ -30,10 +30,6 @@ class Forwarded(Protocol):
         """The log type that the environment chooses."""
 
     @property
-    def google_log_type(self) -> str | None:
-        """Google's log type with a default parser for these items, if there is one."""
-
-    @property
     def parser(self) -> str | None:
         """The name of this project's parser of these items below infra/secops, if there is one."""
 
@@ -50,10 +46,10 @@ class Forwarded(Protocol):
     def happened(self, item: JsonObject) -> datetime | None:
         """Return the time of an item's log, or None for that of the landing."""
 
-    def content(self, item: JsonObject, text: bytes) -> tuple[JsonObject, bytes]:
+    def content(self, item: JsonObject, text: bytes) -> tuple[JsonObject | None, bytes]:
         """Return what is sent of an item, which is read from `text`: parsed, and as the bytes that the source gave.
 
-        Raises ValueError for an item that has another shape.
+        A verbatim log type gets the bytes: the first is None. Raises ValueError for an item that has another shape.
         """
 
     def labels(self, item: JsonObject) -> dict[str, str]:
@@ -64,12 +60,12 @@ class Forwarded(Protocol):
 class ForwardedFeed:
     """A feed of FORWARDED_FEEDS; its items are whole lines of landings.
 
-    Of a line of threat lists a verbatim log type gets the list's element, another one the object with the list's name.
+    A verbatim log type gets only the element of the threat list that a line has. Any other one gets the line's object,
+    which also has the list's name.
     """
 
     name: str
     log_type: str
-    google_log_type: str | None = "GCP_THREATINTEL"
     parser: str | None = "gti_ioc_stream"
 
     @property
@@ -93,14 +89,14 @@ class ForwardedFeed:
         """Return the hour of a line."""
         return self.date_of(item)
 
-    def content(self, item: JsonObject, text: bytes) -> tuple[JsonObject, bytes]:
+    def content(self, item: JsonObject, text: bytes) -> tuple[JsonObject | None, bytes]:
         """Return the element or the object of a line; raise ValueError if it is no line of a landing."""
         found, framed = item.get("object"), _TO_OBJECT.match(text)
         listed = _TO_ELEMENT.match(text, framed.end()) if framed else None
         if not (isinstance(found, dict) and framed and listed):
             raise ValueError("not a line of a landed hour of threat lists")
         if self.verbatim:
-            return found, b"{" + text[listed.end() : -1]
+            return None, b"{" + text[listed.end() : -1]
         return found, text[framed.end() : -1]
 
     def labels(self, item: JsonObject) -> dict[str, str]:

@@ -25,9 +25,9 @@ class HourlyLog:
         self._stream = stream
 
     def pages(self, begin: datetime, end: datetime) -> Iterator[Page]:
-        """Yield the pages that landed from a time on and before another, in the order of the log.
+        """Yield the pages that landed in [begin, end), in the order of the log.
 
-        Raises Misconfigured if a page of that part of the log is missing, or is none.
+        Raises Misconfigured if a page of that part of the log is missing, or cannot be read.
         """
         last = self._last()
         for sequence in range(self._first(last, begin - CLOCKS_DIFFER), last + 1):

@@ -10,11 +10,10 @@ Met = tuple[str, int]
 
 
 class Walk(BaseModel):
-    """One project: everything last seen before `read` is in the log, unless it is shown late or triaged.
+    """How far one project is read: what was last seen before `read` is in the log, unless it is shown late or triaged.
 
-    A sweep reads everything up to there: the last one began at swept_at, and if it is in progress, it has come to
-    `reached`.
-    ahead is the end of the window that was to be read when a poll's time was up, so that no window is halved twice.
+    A sweep reads everything up to `read` again. The last one began at swept_at; while it is in progress, reached is how
+    far it has come. ahead is the end of the window that a poll had no time to read, so that no window is halved twice.
     """
 
     model_config = ConfigDict(frozen=True)

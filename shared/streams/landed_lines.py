@@ -9,14 +9,15 @@ from shared.contracts.outcomes import Poison
 from shared.streams.landing_log import items_of
 
 _PIECE_BYTES = 1024 * 1024
-# Of zlib: a gzip header, and the largest window.
+# The `wbits` of zlib: a gzip header, and the largest window.
 _GZIP = 31
 
 
 def landed_lines(bucket: Bucket, landed: MinuteLanded) -> Iterator[bytes]:
     """Yield the lines of the landing that a manifest commits.
 
-    Raises Poison if the object is missing, or is not the manifest's, at the latest behind the last line.
+    Raises Poison if the object is missing, or if it is not the one that the manifest describes. The latter may be known
+    only after the last line.
     """
     found = 0
     for line in _lines(bucket, landed):

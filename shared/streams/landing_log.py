@@ -1,7 +1,7 @@
 """The landings of a feed as a log for SecOps: each is delivered as a page of a stream is, with a delivery object.
 
 The first message of a landing comes from `minutes-landed`; any other one is that of a page, with the address of the
-lines and the number of the hour. The delivery is that of a landing: of an hour that lands anew every line is sent.
+lines and the number of the hour. The delivery is that of one landing: if the hour lands again, every line is sent.
 """
 
 from collections.abc import Iterator
@@ -12,9 +12,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from shared.contracts.interfaces import Bucket, Listed
 from shared.contracts.manifests import read_manifest_as
 from shared.contracts.messages import IocPageLanded, MinuteLanded
-from shared.contracts.minutes import HORIZON, ONE_HOUR, day_folder, manifest_minute
+from shared.contracts.minutes import HORIZON, ONE_HOUR, day_folder, manifest_minute, manifest_name
 from shared.contracts.outcomes import Poison
 from shared.contracts.stored_objects import read_stored
+from shared.streams.delivery_progress import Delivery, read_delivery
 from shared.streams.page_log import PageHead, landed_message
 
 _BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,10 +37,15 @@ def is_landing(bucket: Bucket, message: IocPageLanded) -> bool:
     return message.uri.startswith(bucket.uri(f"{message.stream}/")) and message.uri.endswith(_LINES)
 
 
+def landing_hour(bucket: Bucket, uri: str) -> datetime | None:
+    """Return the hour of the landing at an address, or None if it is no address of a landing."""
+    stem = bucket.name_of(uri).rpartition("-")[0]
+    return manifest_minute(f"{stem}.json")
+
+
 def landed_hour(bucket: Bucket, message: IocPageLanded) -> datetime:
-    """Return the hour of a landing by its address; raise Poison if it is no address of a landing."""
-    stem = bucket.name_of(message.uri).rpartition("-")[0]
-    if hour := manifest_minute(f"{stem}.json"):
+    """Return the hour of the landing that a message is about; raise Poison if it is about no landing."""
+    if hour := landing_hour(bucket, message.uri):
         return hour
     raise Poison("invalid_message", f"{message.uri} is not a landing of {message.stream!r}")
 
@@ -48,6 +54,11 @@ def landing_delivery_name(bucket: Bucket, uri: str) -> str:
     """Return the name of the object that holds the delivery of a landing's lines."""
     feed, _, name = bucket.name_of(uri).partition("/")
     return f"{landing_deliveries(feed)}{name.removesuffix(_LINES)}.delivery.json"
+
+
+def landing_delivery(bucket: Bucket, landed: MinuteLanded) -> Delivery:
+    """Return the delivery of a landing's lines; one that has not begun has all of them left."""
+    return read_delivery(bucket, landing_delivery_name(bucket, landed.uri)) or Delivery(items=items_of(landed))
 
 
 def landing_deliveries(feed: str) -> str:
@@ -70,7 +81,7 @@ def items_of(landed: MinuteLanded) -> int:
 
 
 def aside_stem(landed: MinuteLanded) -> str:
-    """Return what the names of lines begin with that are set aside from a landing: its hour, and its content."""
+    """Return the beginning of the names of a landing's lines that are set aside: its hour and its checksum."""
     return f"{hour_number(landed.minute):010d}-{int(landed.crc32c, 16):010d}"
 
 
@@ -106,10 +117,17 @@ def manifests_since(bucket: Bucket, feed: str, moment: datetime) -> Iterator[tup
             yield hour, listed
 
 
+def manifest_created(bucket: Bucket, feed: str, hour: datetime) -> datetime | None:
+    """Return when the manifest of an hour was created by the bucket's clock, or None if the hour has not landed."""
+    name = manifest_name(feed, hour)
+    return next((listed.created for listed in bucket.listed(name, name)), None)
+
+
 class Forwarding(BaseModel):
     """Since when a feed's landings are sent, and up to when all that landed are delivered or given up.
 
-    swept_at is when the last check for undelivered landings began.
+    swept_at is when the last check of all landings since then began. A check that is not finished began at
+    looking_since, and has looked at what landed up to looked. settled and looked are times of the bucket's clock.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -117,10 +135,20 @@ class Forwarding(BaseModel):
     since: AwareDatetime
     settled: AwareDatetime
     swept_at: AwareDatetime
+    looking_since: AwareDatetime | None = None
+    looked: AwareDatetime | None = None
 
     def covers(self, landed: datetime) -> bool:
         """Return whether what landed at a time is to be delivered; the feed may be off since the last check."""
         return self.since <= landed <= self.swept_at
+
+    def lasts(self, now: datetime) -> bool:
+        """Return whether the next poll continues from here: after a pause of a week it begins with what lands then."""
+        return now - self.swept_at <= HORIZON
+
+    def watches(self, created: datetime, now: datetime) -> bool:
+        """Return whether polls announce a landing, whose manifest was created then, until it is delivered."""
+        return self.lasts(now) and self.settled <= created
 
 
 class ForwardingStore:

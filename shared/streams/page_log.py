@@ -14,7 +14,7 @@ from shared.contracts.messages import IocPageLanded
 from shared.contracts.outcomes import Misconfigured
 from shared.contracts.stored_objects import read_stored
 from shared.contracts.validation_errors import describe_errors
-from shared.runtime.json_bytes import cut_list, read_object, write_list
+from shared.runtime.json_bytes import cut_list, not_json, read_object, write_list
 from shared.streams.definition import JsonObject
 from shared.streams.issue_walks import Walk
 
@@ -26,10 +26,10 @@ class NotAPage(Misconfigured):
 class PageHead(BaseModel):
     """A page without its items.
 
-    filter is that of its pass, and cursor continues that pass (None: the next pass starts over), at items that this
-    page may contain in part. since is where the next pass begins; seen has every key from there on, and from the
-    cursor's page, with its date. began is the start of the pass. Of a list that is read in windows, since is where the
-    first pass began, and seen has the keys of this page alone, in their order.
+    began is the start of the page's pass, and filter the filter of that pass. cursor continues the pass, at items that
+    this page may contain in part; if it is None, the next pass starts over. since is where the next pass begins. seen
+    has every key from there on, and every key of the cursor's page, each with its date. For a list that is read in
+    windows, since is where the first pass began, and seen has only the keys of this page, in their order.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -63,9 +63,8 @@ class Page:
         try:
             return read_object(self.items[position])
         except ValueError as error:
-            raise NotAPage(
-                f"item {position} of page {self.head.sequence} of {self.head.stream!r} is not valid JSON: {error}"
-            ) from None
+            what = f"item {position} of page {self.head.sequence} of {self.head.stream!r}"
+            raise NotAPage(not_json(what, error)) from None
 
 
 def write_page(head: PageHead, items: Iterable[bytes]) -> bytes:
@@ -81,7 +80,7 @@ def read_page(data: bytes, uri: str) -> Page:
     except ValidationError as error:
         raise NotAPage(f"{uri} is not a page: {describe_errors(error)}") from None
     except ValueError as error:
-        raise NotAPage(f"{uri} is not valid JSON: {error}") from None
+        raise NotAPage(not_json(uri, error)) from None
     if items is None or not all(item.startswith(b"{") for item in items):
         raise NotAPage(f"{uri} is not a page: it has no list of items")
     return Page(head, items)

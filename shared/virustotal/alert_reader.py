@@ -12,7 +12,7 @@ from requests.utils import parse_header_links
 
 from shared.contracts.outcomes import TransientError
 from shared.virustotal.list_reader import ApiReader, ListQuery, ListReader
-from shared.virustotal.listing import Listing, read_items
+from shared.virustotal.listing import Listing, read_items, valid_json
 
 ALERTS = "/dtm/alerts"
 # The longest that the API allows; a poll is shorter.
@@ -30,10 +30,8 @@ class AlertReader:
         """Return a page; raises what ListReader does."""
         what = f"page of {question.path}"
         answer = self._api.answer(f"{question.path}?{question.cursor or _first(question)}", what)
-        try:
+        with valid_json(what):
             _, items = read_items(answer.body, "alerts", question.fields)
-        except ValueError as error:
-            raise TransientError(f"{what}: the response is not valid JSON: {error}") from None
         if items is None:
             raise TransientError(f"{what}: the response has no list of objects in `alerts`")
         # An empty page may have a link too, and all pages of a list may have the same one.

@@ -114,8 +114,8 @@ class VirusTotal:
                     raise TransientError(f"{what}: the response has more than {_MAX_ANSWER_BYTES} bytes")
         return ApiAnswer(body.getvalue(), date, package.answer.headers.get("Link"))
 
-    def _open(self, path: str, what: str, own: Mapping[str, str] = NO_HEADERS) -> PackageDownload:
-        request = _Request(self._session(), f"{self._api_url}{path}", what, NO_HEADERS, own)
+    def _open(self, path: str, what: str, for_api: Mapping[str, str] = NO_HEADERS) -> PackageDownload:
+        request = _Request(self._session(), f"{self._api_url}{path}", what, NO_HEADERS, for_api)
         ask = partial(self._get, request)
         return PackageDownload(what, ask({}), ask)
 
@@ -158,19 +158,19 @@ def _new_session() -> requests.Session:
 
 @dataclass(frozen=True)
 class _Request:
-    """A GET request to the API, with redirects followed; `own` has headers for the API alone."""
+    """A GET request to the API, with redirects followed; `for_api` has headers that no other host gets."""
 
     session: requests.Session
     url: str
     what: str
     headers: Mapping[str, str]
-    own: Mapping[str, str] = field(default_factory=dict)
+    for_api: Mapping[str, str] = field(default_factory=dict)
 
     def follow(self, key: SecretStr) -> requests.Response:
         """Return the response with the body; raise the error of any other response."""
         url = self.url
-        own = {**self.headers, **self.own, "x-apikey": key.get_secret_value()}
-        answer = self._send(url, own, raise_for_api_answer)
+        sent = {**self.headers, **self.for_api, "x-apikey": key.get_secret_value()}
+        answer = self._send(url, sent, raise_for_api_answer)
         for _ in range(_MAX_REDIRECTS):
             if not answer.is_redirect:
                 return answer

@@ -6,8 +6,7 @@ project, so each gets it as `project_id`; its other bytes are unchanged.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -17,7 +16,7 @@ from shared.contracts.outcomes import Misconfigured, TransientError
 from shared.runtime.json_bytes import TooDeepError, close_up, cut_list, cut_member, read_json, read_object, write_json
 from shared.streams.definition import JsonObject, look_up
 from shared.virustotal.api_answer import ApiAnswer
-from shared.virustotal.listing import SourceItem, continuation
+from shared.virustotal.listing import SourceItem, continuation, valid_json
 
 SEARCH = "/asm/search/issues"
 PROJECTS = "/asm/projects"
@@ -80,7 +79,7 @@ class IssueReader:
         if self._projects:
             return self._projects
         what = "list of ASM projects"
-        with _valid_json(what):
+        with valid_json(what):
             found = read_json(_result(self._api.answer(PROJECTS, what, {}).body, what))
         if not isinstance(found, list) or not all(map(_is_project, found)):
             raise TransientError(f"{what}: the response has no list of projects in `result`")
@@ -95,7 +94,7 @@ class IssueReader:
         """Return a page; raises RequestRefused, NotLicensed, KeyRefused or TransientError like the client."""
         what = f"page of {SEARCH} of project {search.project}"
         answer = self._api.answer(search.target(), what, {"PROJECT-ID": search.project})
-        with _valid_json(what):
+        with valid_json(what):
             return _page(_result(answer.body, what), search, answer.date, what)
 
 
@@ -125,14 +124,6 @@ def _result(body: bytes, what: str) -> bytes:
         said = (message or b"no message").decode(errors="replace")[:_SHOWN]
         raise TransientError(f"{what}: VirusTotal answered without success: {said}; if it lasts, check ASM_PROJECTS")
     return result
-
-
-@contextmanager
-def _valid_json(what: str) -> Iterator[None]:
-    try:
-        yield
-    except ValueError as error:
-        raise TransientError(f"{what}: the response is not valid JSON: {error}") from None
 
 
 def _of_project(text: bytes, project: str) -> SourceItem:

@@ -6,7 +6,7 @@ from urllib.parse import quote, urlencode
 
 from shared.contracts.outcomes import TransientError
 from shared.virustotal.api_answer import ApiAnswer
-from shared.virustotal.listing import Listing, read_listing
+from shared.virustotal.listing import Listing, read_listing, valid_json
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,9 @@ class ListReader:
     def page(self, question: ListQuery) -> Listing:
         """Return a page; raises RequestRefused, NotLicensed, KeyRefused or TransientError like the client."""
         what = f"page of {question.path}"
-        try:
-            answer = self._api.answer(question.target(), what)
+        answer = self._api.answer(question.target(), what)
+        with valid_json(what):
             listing = read_listing(answer.body, question.fields)
-        except ValueError as error:
-            raise TransientError(f"{what}: the response is not valid JSON: {error}") from None
         if listing is None:
             raise TransientError(f"{what}: the response has no list of objects in `data`")
         if listing.cursor == question.cursor and listing.cursor is not None:

@@ -4,14 +4,16 @@ An ioc_stream page of 40 items has a megabyte, of which a poll needs only identi
 and only the requested fields become Python values; items that the fast way refuses are parsed in full.
 """
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Iterator, Set
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
 import msgspec
 
-from shared.runtime.json_bytes import TooDeepError, close_up, cut_list, is_text, read_object
+from shared.contracts.outcomes import TransientError
+from shared.runtime.json_bytes import TooDeepError, close_up, cut_list, is_text, not_json, read_object
 from shared.streams.definition import JsonObject, look_up
 
 
@@ -36,6 +38,15 @@ class Listing:
     items: tuple[SourceItem, ...]
     cursor: str | None
     answered: datetime | None = None
+
+
+@contextmanager
+def valid_json(what: str) -> Iterator[None]:
+    """Raise TransientError for a response that the block finds not to be valid JSON (ValueError)."""
+    try:
+        yield
+    except ValueError as error:
+        raise TransientError(not_json(f"{what}: the response", error)) from None
 
 
 def read_listing(body: bytes, fields: tuple[str, ...]) -> Listing | None:

@@ -1,4 +1,4 @@
-{% from "shared.warehouse/newest_of_history.sql" import bring_newest_of_history %}
+{% from "shared.warehouse/insert_newest.sql" import insert_newest %}
 {#
   The newest versions among the minutes that were merged since a moment go into recent: a merger of an earlier version
   may have brought them into a table that is gone. A version that base has already changes nothing.
@@ -15,8 +15,9 @@ SET last_minute = (
   WHERE feed = '{{ feed.name }}' AND event = 'merged' AND `at` >= TIMESTAMP '{{ since }}'
 );
 
-{% call bring_newest_of_history(dataset, feed) -%}
-feed_minute >= first_minute AND feed_minute <= last_minute
+{% call insert_newest(dataset, feed) -%}
+FROM `{{ dataset }}.{{ feed.name }}_history`
+  WHERE feed_minute >= first_minute AND feed_minute <= last_minute
     AND feed_minute IN (
       SELECT minute FROM `{{ dataset }}.minutes`
       WHERE feed = '{{ feed.name }}' AND event = 'merged' AND `at` >= TIMESTAMP '{{ since }}'

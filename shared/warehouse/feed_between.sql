@@ -1,14 +1,9 @@
-{% from "shared.warehouse/headline.sql" import headline %}
+{% from "shared.warehouse/headline.sql" import observation %}
 {# Every observation between two minutes, both inclusive, in the columns of the view; only their partitions are read. #}
 CREATE OR REPLACE TABLE FUNCTION `{{ dataset }}.{{ feed.name }}_between`(first_minute TIMESTAMP, last_minute TIMESTAMP)
 AS (
   SELECT
-    id,
-    feed_minute,
-    feed_line,
-{% for column in feed.headline %}
-    {{ headline(column) }} AS {{ column.name }},
-{% endfor %}
+    {{ observation(feed) }},
 {% if feed.source == "streams" %}
     object,
 {% endif %}

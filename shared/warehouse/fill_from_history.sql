@@ -1,5 +1,5 @@
 {% from "shared.warehouse/fence.sql" import take_fence %}
-{% from "shared.warehouse/headline.sql" import headline %}
+{% from "shared.warehouse/headline.sql" import observation %}
 {#
   Every headline column of every newest version is read again from the object that history keeps of it, in both tables.
   Billed: every object in history twice, and the whole of both tables; a row whose object has expired stays as it is.
@@ -12,12 +12,7 @@ SET
 {% endfor %}
 FROM (
   SELECT
-    id,
-    feed_minute,
-    feed_line,
-{% for column in feed.headline %}
-    {{ headline(column) }} AS {{ column.name }}{{ "," if not loop.last }}
-{% endfor %}
+    {{ observation(feed) }}
   FROM `{{ dataset }}.{{ feed.name }}_history`
 ) AS observed
 WHERE observed.feed_minute = known.feed_minute

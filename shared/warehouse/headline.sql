@@ -47,3 +47,14 @@ SAFE_CAST(JSON_VALUE(object, '$.{{ column.path }}') AS TIMESTAMP)
 LAX_{{ column.type }}({{ value }})
 {%- endif %}
 {%- endmacro %}
+
+{# The select list of an observation: its key, and every headline column read from its object. #}
+{% macro observation(feed) -%}
+id,
+    feed_minute,
+    feed_line
+{%- for column in feed.headline -%}
+,
+    {{ headline(column) }} AS {{ column.name }}
+{%- endfor %}
+{%- endmacro %}

@@ -9,7 +9,7 @@ from threading import Thread
 import orjson
 import pytest
 from flask import Flask, Request, Response, request
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from services.status_page.answer import answer
@@ -26,6 +26,7 @@ from shared.operations.subscriptions import SubscriptionStatus
 from shared.streams.delivery_progress import Delivery
 from shared.streams.landing_log import hour_number
 from tests.support.optional_tools import CHROMIUM
+from tests.support.waiting import PATIENCE
 
 # Without them Chromium calls home, which a test machine may not let it.
 QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
@@ -34,6 +35,8 @@ FEEDS = ("domains", "files", "urls", "ip_addresses", "file_behaviours")
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"></script>"
 NOW = datetime.now(UTC)
 NEWEST = last_due(NOW)
+
+expect.set_options(timeout=1000 * PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +84,7 @@ def site() -> Iterator[Site]:
     site.url = f"http://127.0.0.1:{server.server_port}/"
     yield site
     server.shutdown()
-    thread.join(10)
+    thread.join(PATIENCE)
     server.server_close()
 
 
@@ -98,7 +101,7 @@ def visit(browser: Browser, site: Site) -> Iterator[Visit]:
         page = contexts[-1].new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(site.url)
-        page.locator(ready).first.wait_for(state="attached", timeout=30_000)
+        page.locator(ready).first.wait_for(state="attached", timeout=1000 * PATIENCE)
         return page
 
     yield opened

@@ -288,7 +288,7 @@ def test_the_pulse_says_when_reading_has_ended(visit: Visit, site: Site) -> None
     site.data = mesh_data(merged_week(), seconds=1)
     site.read_at = NOW - timedelta(minutes=10)
     page = visit()
-    expect(page.locator("#pulse.late")).to_be_attached(timeout=10_000)
+    expect(page.locator("#pulse.late")).to_be_attached()
     expect(page.locator("#read")).to_contain_text("not read since")
 
 
@@ -299,7 +299,7 @@ def test_the_page_follows_the_mesh_without_a_reload(visit: Visit, site: Site) ->
     heading = page.get_by_role("heading", level=1)
     expect(heading).to_have_text("Every minute is accounted for")
     site.data = bad_day()
-    expect(heading).to_have_text("3 minutes, 2 pages, and 1 dead letter need a hand", timeout=10_000)
+    expect(heading).to_have_text("3 minutes, 2 pages, and 1 dead letter need a hand")
 
 
 def test_what_cannot_be_read_is_said_beside_what_was(visit: Visit, site: Site) -> None:
@@ -309,11 +309,11 @@ def test_what_cannot_be_read_is_said_beside_what_was(visit: Visit, site: Site) -
     page = visit()
     site.status, site.data = 503, {"error": f"no dataset {HOSTILE}; run `gti-mesh provision`"}
     failure = page.get_by_role("alert")
-    expect(failure).to_contain_text("run `gti-mesh provision`", timeout=10_000)
+    expect(failure).to_contain_text("run `gti-mesh provision`")
     expect(failure).to_contain_text("What is shown was read at")
     expect(page.locator("#legend")).to_contain_text("merged")
     site.status, site.data = 200, healthy
-    expect(failure).to_be_hidden(timeout=10_000)
+    expect(failure).to_be_hidden()
 
 
 def test_before_anything_could_be_read_the_page_says_so(visit: Visit, site: Site) -> None:

@@ -15,9 +15,7 @@ from infra.local.process import ProcessSpec
 from infra.local.state import StateFolder
 from infra.local.tcp_ports import HOST, free_ports
 from tests.support.pubsub import clients, pull_now, running
-from tests.support.waiting import wait_until
-
-_TIMEOUT = 10.0
+from tests.support.waiting import PATIENCE, wait_until
 
 
 def embedded(folder: Path, ports: list[int]) -> ProcessSpec:
@@ -39,13 +37,14 @@ class PubSub:
     def topic(self, **options: object) -> str:
         """Create a topic and return its name."""
         name = f"projects/contract/topics/topic-{uuid4().hex}"
-        self.publisher.create_topic(request={"name": name, **options}, timeout=_TIMEOUT)
+        self.publisher.create_topic(request={"name": name, **options}, timeout=PATIENCE)
         return name
 
     def subscribe(self, topic: str, **options: object) -> str:
-        """Create a subscription and return its name."""
+        """Create a subscription and return its name; its leases are longer than any test."""
         name = f"projects/contract/subscriptions/subscription-{uuid4().hex}"
-        self.subscriber.create_subscription(Subscription(name=name, topic=topic, **options), timeout=_TIMEOUT)
+        chosen = Subscription(name=name, topic=topic, **{"ack_deadline_seconds": 600, **options})
+        self.subscriber.create_subscription(chosen, timeout=PATIENCE)
         return name
 
     def publish(self, topic: str, *texts: str, ordering_key: str = "", **attributes: str) -> list[str]:
@@ -53,7 +52,7 @@ class PubSub:
         messages = [
             PubsubMessage(data=text.encode(), attributes=attributes, ordering_key=ordering_key) for text in texts
         ]
-        return list(self.publisher.publish(topic=topic, messages=messages, timeout=_TIMEOUT).message_ids)
+        return list(self.publisher.publish(topic=topic, messages=messages, timeout=PATIENCE).message_ids)
 
     def pull(self, subscription: str, most: int = 1000) -> list[ReceivedMessage]:
         """Return the messages that are available now."""
@@ -67,7 +66,7 @@ class PubSub:
             got.extend(self.texts(subscription))
             return len(got) >= count
 
-        wait_until(enough, 20, f"{count} messages")
+        wait_until(enough, f"{count} messages")
         return got
 
     def texts(self, subscription: str) -> list[str]:
@@ -75,7 +74,7 @@ class PubSub:
         received = self.pull(subscription)
         if received:
             ids = [message.ack_id for message in received]
-            self.subscriber.acknowledge(subscription=subscription, ack_ids=ids, timeout=_TIMEOUT)
+            self.subscriber.acknowledge(subscription=subscription, ack_ids=ids, timeout=PATIENCE)
         return [message.message.data.decode() for message in received]
 
 

@@ -25,6 +25,7 @@ from tests.support import optional_tools
 from tests.support.paths import SAMPLES
 from tests.support.secops import CUSTOMER, RunningSecOps
 from tests.support.simulator import KEY, Running
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("two_attempts")
 
@@ -50,7 +51,7 @@ def search(vt: Running, token: str | None = None, size: int = 1000, project: str
 def triage(vt: Running, name: str, status: str, project: str = PROJECT) -> None:
     """Set an issue's status as an analyst does."""
     url, headers = f"{vt.url}/api/v3/asm/issues/{name}/status", {**KEY, "PROJECT-ID": project}
-    answer = requests.post(url, headers=headers, json={"status": status}, timeout=5)
+    answer = requests.post(url, headers=headers, json={"status": status}, timeout=PATIENCE)
     assert answer.json()["success"]
 
 

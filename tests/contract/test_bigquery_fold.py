@@ -11,11 +11,13 @@ from services.merger.by_hand import fold_by_hand, question
 from services.merger.transactions import RunSql
 from shared.contracts.outcomes import MeshError, Retryable
 from shared.operations.version_counts import VersionCounts, VersionCountsReader
+from shared.operations.version_tables import read_version_tables
+from shared.warehouse.rendering import render
 from tests.support.landed import Object, domain
 from tests.support.operations import mesh_of
 from tests.support.versions import ALL_COLUMNS, deadline, failing_at, shown, tables
 from tests.support.waiting import wait_until
-from tests.support.warehouse import PATIENCE, Warehouse, merge_now, utc
+from tests.support.warehouse import Warehouse, merge_now, utc
 
 FIRST, SECOND, THIRD = utc(14, 10), utc(14, 11), utc(14, 12)
 
@@ -65,6 +67,22 @@ def test_a_fold_leaves_the_last_hours(warehouse: Warehouse) -> None:
     assert rows(warehouse, "base") == [("a", FIRST, 1), ("b", FIRST, 2)]
     assert rows(warehouse, "recent") == [("a", SECOND, 1)]
     assert shown(warehouse) == before
+
+
+def test_only_rows_that_folds_have_left_are_overdue(warehouse: Warehouse) -> None:
+    """Merger, status and audit count the rows that every fold of the last six hours could have taken."""
+    merge(warehouse, FIRST, domain("a"))
+    age(warehouse, hours=4)
+    merge(warehouse, SECOND, domain("b"), domain("c"))
+    age(warehouse, hours=5)
+    merge(warehouse, THIRD, domain("d"))
+    sql = render(
+        "services.merger/foldable.sql", dataset=warehouse.dataset, feed=warehouse.feed, keep_hours=2, chance_hours=6
+    )
+    assert warehouse.run(sql) == [{"foldable_rows": 3, "old_rows": 1}]
+    sql = render("shared.operations/version_old_rows.sql", dataset=warehouse.dataset, feed=warehouse.feed, old_hours=8)
+    assert warehouse.run(sql) == [{"old_rows": 1}]
+    assert read_version_tables(mesh_of(warehouse), warehouse.feed).old_rows == 1
 
 
 OLDER_AND_NEWER = {
@@ -180,7 +198,7 @@ def test_merges_and_folds_at_once_lose_nothing(warehouse: Warehouse) -> None:
     ]
 
     def patiently(work: Any) -> None:
-        wait_until(lambda: _done(work), PATIENCE, "it succeeds")
+        wait_until(lambda: _done(work), "it succeeds")
 
     with ThreadPoolExecutor(3) as threads:
         loads = [threads.submit(patiently, lambda landed=landed: warehouse.load(landed)) for landed in landings]

@@ -13,8 +13,8 @@ from services.merger.merge import MergeResult
 from shared.contracts.messages import MinuteLanded
 from shared.contracts.outcomes import Misconfigured, Retryable
 from tests.support.landed import Object, domain
-from tests.support.waiting import wait_until
-from tests.support.warehouse import PATIENCE, Warehouse, utc
+from tests.support.waiting import PATIENCE, wait_until
+from tests.support.warehouse import Warehouse, utc
 
 FIRST, SECOND, THIRD = utc(14, 10), utc(14, 11), utc(14, 12)
 
@@ -179,7 +179,7 @@ def test_loads_that_arrive_during_merges_survive(warehouse: Warehouse) -> None:
     load(warehouse, utc(16, 0), domain("a"))
 
     def load_landed(landed: MinuteLanded) -> None:
-        wait_until(lambda: _done(lambda: warehouse.load(landed)), PATIENCE, "a load succeeds")
+        wait_until(lambda: _done(lambda: warehouse.load(landed)), "a load succeeds")
 
     with ThreadPoolExecutor(3) as threads:
         loads = [threads.submit(load_landed, landed) for landed in landings]
@@ -187,7 +187,7 @@ def test_loads_that_arrive_during_merges_survive(warehouse: Warehouse) -> None:
             _done(warehouse.merge)
         for finished in loads:
             finished.result()
-    wait_until(lambda: _done(warehouse.merge) and not warehouse.merge().lines, PATIENCE, "staging is empty")
+    wait_until(lambda: _done(warehouse.merge) and not warehouse.merge().lines, "staging is empty")
     assert history(warehouse) == sorted(
         [(FIRST, 1, "a"), (utc(16, 0), 1, "a"), *[(m, n, i) for m in minutes for n, i in ((1, "a"), (2, "b"))]]
     )

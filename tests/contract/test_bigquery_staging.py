@@ -17,7 +17,8 @@ from shared.warehouse.staging import LoadEnd, LoadJob
 from tests.support.landed import domain, framed, land
 from tests.support.memory import MemoryBucket
 from tests.support.staging import MemoryStaging
-from tests.support.warehouse import DOMAINS, PATIENCE, Warehouse, utc
+from tests.support.waiting import PATIENCE
+from tests.support.warehouse import DOMAINS, Warehouse, utc
 
 MINUTE, NEXT = utc(10, 50), utc(10, 51)
 

@@ -18,6 +18,7 @@ from services.downloader.bzip2.libbz2 import CorruptPackageError, decompress
 from services.downloader.spool import Spools
 from shared.contracts.outcomes import TransientError
 from shared.virustotal.client import FixedKey, VirusTotal
+from tests.support.waiting import PATIENCE
 
 MINUTE = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 PACKAGE = bz2.compress(bytes(range(256)) * 4000)
@@ -291,9 +292,9 @@ def test_a_source_that_would_not_wait_for_memory_is_asked_for_the_rest(serve: Se
     spools = Spools(shared=0, own=2**20)
     with (
         source.package("domains", MINUTE) as package,
-        spools.taken_off_the_wire(package, timedelta(seconds=60)) as out,
+        spools.taken_off_the_wire(package, timedelta(seconds=PATIENCE)) as out,
     ):
-        assert script.gave_up.wait(20)
+        assert script.gave_up.wait(PATIENCE)
         assert b"".join(out) == LONG
     [first, second] = script.ranges
     assert first is None

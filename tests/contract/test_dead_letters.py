@@ -14,6 +14,7 @@ from shared.contracts.interfaces import Outgoing
 from shared.operations.dead_letter_mailbox import mailbox, peek_dead_letters
 from shared.operations.mesh import Mesh
 from shared.runtime.settings import MeshSettings, read_settings
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -27,11 +28,11 @@ def mesh(emulators: Endpoints, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mesh
         for topic in ("feed-minutes", "feed-minutes-dead", "minutes-landed", "minutes-landed-dead"):
             path = client.topic_path(found.settings.project, topic)
             try:
-                client.create_topic(name=path, timeout=10)
+                client.create_topic(name=path, timeout=PATIENCE)
             except AlreadyExists:
                 pytest.fail("the project is not this test's own")
             name = subscriber.subscription_path(found.settings.project, topic)
-            subscriber.create_subscription(name=name, topic=path, ack_deadline_seconds=30, timeout=10)
+            subscriber.create_subscription(name=name, topic=path, ack_deadline_seconds=30, timeout=PATIENCE)
     yield found
     client.stop()
 
@@ -58,7 +59,7 @@ def republished(mesh: Mesh) -> list[Outgoing]:
     """Return the messages of the topic of requests."""
     with SubscriberClient() as subscriber:
         path = subscriber.subscription_path(mesh.settings.project, "feed-minutes")
-        answer = subscriber.pull(subscription=path, max_messages=100, timeout=10)
+        answer = subscriber.pull(subscription=path, max_messages=100, timeout=PATIENCE)
     return [
         Outgoing("feed-minutes", one.message.data, dict(one.message.attributes)) for one in answer.received_messages
     ]
@@ -88,7 +89,7 @@ def test_a_redrive_that_fails_leaves_the_letter_where_it_was(mesh: Mesh) -> None
     """If the original topic does not exist, nothing is acked."""
     die(mesh, 1)
     client = PublisherClient()
-    client.delete_topic(topic=client.topic_path(mesh.settings.project, "feed-minutes"), timeout=10)
+    client.delete_topic(topic=client.topic_path(mesh.settings.project, "feed-minutes"), timeout=PATIENCE)
 
     def redrive() -> None:
         with mailbox(mesh) as held:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
 
-from infra.doctor.issues import issue_checks
+from infra.doctor.asm_projects import asm_project_checks
 from infra.doctor.source import source_checks
 from infra.local.virustotal.simulator import DEFAULT_KEY
 from infra.local.virustotal.streams.client import ListsControl
@@ -70,14 +70,14 @@ def test_a_package_without_a_redirect_says_nothing(vt: Running) -> None:
     assert found(vt, "package host").outcome is Outcome.UNKNOWN
 
 
-def projects(vt: Running, *chosen: str) -> Finding:
-    """Return what the check of issues finds."""
-    [check] = issue_checks(
+def projects(vt: Running, *chosen: str, now: datetime | None = None) -> Finding:
+    """Return what the check of ASM projects finds."""
+    [check] = asm_project_checks(
         api_url=f"{vt.url}/api/v3",
         key=lambda: SecretStr(DEFAULT_KEY),
         streams=[find_stream("ioc_stream"), find_stream("asm_issues")],
         projects=chosen,
-        now=datetime.now(UTC),
+        now=now or datetime.now(UTC),
     )
     return check.look()
 
@@ -86,8 +86,15 @@ def test_projects_that_can_be_searched_pass(vt: Running) -> None:
     """Those of the key, or of the setting; without the stream there is no check."""
     assert projects(vt) == Finding(Outcome.PASS, "the key may search 10101, 10102")
     assert projects(vt, "10102") == Finding(Outcome.PASS, "the key may search 10102")
-    nothing = issue_checks(api_url="", key=lambda: SecretStr(""), streams=[], projects=(), now=datetime.now(UTC))
+    nothing = asm_project_checks(api_url="", key=lambda: SecretStr(""), streams=[], projects=(), now=datetime.now(UTC))
     assert not list(nothing)
+
+
+def test_a_search_without_issues_shows_nothing(vt: Running) -> None:
+    """A key may search its projects, and without an issue nothing shows what a search does with its bounds."""
+    finding = projects(vt, now=datetime.now(UTC) + timedelta(days=365))
+    assert finding.outcome is Outcome.UNKNOWN
+    assert finding.seen.startswith("the key may search 10101, 10102; no issue was seen")
 
 
 def test_a_project_that_the_key_does_not_have_fails(vt: Running) -> None:

@@ -24,6 +24,7 @@ from tests.support import optional_tools
 from tests.support.paths import SAMPLES
 from tests.support.secops import CUSTOMER, RunningSecOps
 from tests.support.simulator import KEY, Running
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("two_attempts")
 
@@ -58,7 +59,7 @@ def collect(vt: Running, first: ListQuery) -> list[JsonObject]:
 
 def patch(vt: Running, name: str, status: str) -> None:
     """Set an alert's status as an analyst does."""
-    answer = requests.patch(f"{vt.url}/api/v3/{PATH}/{name}", headers=KEY, json={"status": status}, timeout=5)
+    answer = requests.patch(f"{vt.url}/api/v3/{PATH}/{name}", headers=KEY, json={"status": status}, timeout=PATIENCE)
     assert answer.status_code == 200
 
 
@@ -125,7 +126,7 @@ def test_trouble_is_asked_once_in_a_call(vt: Running, lists: ListsControl) -> No
 def test_a_hundred_refusals_lock_the_key_out_for_an_hour(vt: Running, lists: ListsControl) -> None:
     """As documented."""
     for _ in range(100):
-        requests.get(f"{vt.url}/api/v3/{PATH}?size=0", headers=KEY, timeout=5)
+        requests.get(f"{vt.url}/api/v3/{PATH}?size=0", headers=KEY, timeout=PATIENCE)
     with pytest.raises(TransientError, match="TooManyRequestsError"):
         reader(vt).page(question())
     vt.control.move_clock(3700)

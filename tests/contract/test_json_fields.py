@@ -9,7 +9,8 @@ from google.cloud import bigquery
 
 from infra.endpoints import Endpoints
 from tests.support.json_fields import MINUTE, QUESTIONS, RECORDS, Question
-from tests.support.warehouse import PATIENCE, Warehouse, provisioned
+from tests.support.waiting import PATIENCE
+from tests.support.warehouse import Warehouse, provisioned
 
 Ask = Callable[[bigquery.Client, str], Any]
 

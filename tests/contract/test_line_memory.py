@@ -13,6 +13,7 @@ import pytest
 
 from services.downloader.lines import MAX_LINE_BYTES
 from tests.support.line_memory import BAD_KINDS, KINDS
+from tests.support.waiting import PATIENCE
 
 LARGEST = MAX_LINE_BYTES // 1024 // 1024
 # Parts of a mebibyte on their way, up to six times as large once their control characters are escaped.
@@ -22,12 +23,11 @@ BESIDE_THE_LINE = 20
 def taken(kind: str, mebibytes: int) -> dict[str, Any]:
     """Check a line of this kind and size in its own process, and return the result with its memory use."""
     command = [sys.executable, "-m", "tests.support.line_memory", kind, str(mebibytes)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=100)  # noqa: S603
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE)  # noqa: S603
     took: dict[str, Any] = json.loads(done.stdout)
     return took
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_line_as_large_as_they_get_is_checked_in_its_own_size(kind: str) -> None:
     """Strings, arrays, objects, nesting and numbers of 64 MiB are valid lines, and are held in memory once."""
@@ -38,7 +38,6 @@ def test_a_line_as_large_as_they_get_is_checked_in_its_own_size(kind: str) -> No
     assert took["mebibytes"] < LARGEST + BESIDE_THE_LINE
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("kind", BAD_KINDS)
 def test_a_bad_line_as_large_as_they_get_is_kept_in_its_own_size(kind: str) -> None:
     """A line that is not JSON is kept whole, in parts, with a reason; a number is copied once to be parsed."""

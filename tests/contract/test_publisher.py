@@ -12,6 +12,7 @@ from shared.contracts.interfaces import Outgoing, Publisher
 from shared.contracts.outcomes import Misconfigured
 from shared.gcp.pubsub import PubSubPublisher
 from tests.support.memory import MemoryPublisher
+from tests.support.waiting import PATIENCE
 
 Read = Callable[[int], list[Outgoing]]
 
@@ -37,8 +38,8 @@ def topic(request: pytest.FixtureRequest) -> Iterator[tuple[Publisher, str, Read
         client = PublisherClient()
         # In a project with several meshes, names begin with the mesh's own prefix.
         there = client.topic_path(endpoints.project, f"{prefix}{name}")
-        client.create_topic(name=there, timeout=10)
-        subscriber.create_subscription(name=path, topic=there, timeout=10)
+        client.create_topic(name=there, timeout=PATIENCE)
+        subscriber.create_subscription(name=path, topic=there, timeout=PATIENCE)
         yield PubSubPublisher(endpoints.project, prefix), name, lambda count: _pull(subscriber, path, count, name)
         client.stop()
 
@@ -46,7 +47,7 @@ def topic(request: pytest.FixtureRequest) -> Iterator[tuple[Publisher, str, Read
 def _pull(subscriber: SubscriberClient, path: str, count: int, topic: str) -> list[Outgoing]:
     found: dict[str, Outgoing] = {}
     while len(found) < count:
-        for received in subscriber.pull(subscription=path, max_messages=1000, timeout=20).received_messages:
+        for received in subscriber.pull(subscription=path, max_messages=1000, timeout=PATIENCE).received_messages:
             message = received.message
             found[message.message_id] = Outgoing(topic, message.data, dict(message.attributes))
     return list(found.values())
@@ -71,10 +72,10 @@ def test_a_strangers_attribute_is_no_option_of_the_client(pubsub: Endpoints) -> 
     """An attribute named like a parameter of the client's publish is sent under another name, not as the parameter."""
     name = f"topic-{uuid4().hex}"
     client = PublisherClient()
-    client.create_topic(name=client.topic_path(pubsub.project, name), timeout=10)
+    client.create_topic(name=client.topic_path(pubsub.project, name), timeout=PATIENCE)
     with SubscriberClient() as subscriber:
         path = subscriber.subscription_path(pubsub.project, name)
-        subscriber.create_subscription(name=path, topic=client.topic_path(pubsub.project, name), timeout=10)
+        subscriber.create_subscription(name=path, topic=client.topic_path(pubsub.project, name), timeout=PATIENCE)
         PubSubPublisher(pubsub.project).publish(Outgoing(name, b"x", {"timeout": "0", "feed": "domains"}))
         [message] = _pull(subscriber, path, 1, name)
     assert message.attributes == {"_timeout": "0", "feed": "domains"}

@@ -13,7 +13,7 @@ from google.pubsub_v1.types import DeadLetterPolicy, PushConfig
 
 from tests.contract.pubsub_servers import PubSub, serving, start
 from tests.support.pubsub import receiver
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE, wait_until
 
 
 @pytest.fixture(scope="module", params=["embedded", "official"])
@@ -85,7 +85,7 @@ def test_a_leased_message_is_nobody_elses_until_it_is_given_back(pubsub: PubSub)
     [received] = pubsub.pull(subscription)
     assert pubsub.pull(subscription) == []
     pubsub.subscriber.modify_ack_deadline(subscription=subscription, ack_ids=[received.ack_id], ack_deadline_seconds=0)
-    wait_until(lambda: pubsub.texts(subscription) == ["again"], 10, "the message that was given back")
+    wait_until(lambda: pubsub.texts(subscription) == ["again"], "the message that was given back")
 
 
 def test_a_deadline_that_passes_is_a_nack(pubsub: PubSub) -> None:
@@ -95,7 +95,7 @@ def test_a_deadline_that_passes_is_a_nack(pubsub: PubSub) -> None:
     pubsub.publish(topic, "slow")
     [received] = pubsub.pull(subscription)
     pubsub.subscriber.modify_ack_deadline(subscription=subscription, ack_ids=[received.ack_id], ack_deadline_seconds=1)
-    wait_until(lambda: pubsub.texts(subscription) == ["slow"], 10, "the message whose deadline passed")
+    wait_until(lambda: pubsub.texts(subscription) == ["slow"], "the message whose deadline passed")
 
 
 def test_a_stream_gets_everything_once(pubsub: PubSub) -> None:
@@ -112,9 +112,9 @@ def test_a_stream_gets_everything_once(pubsub: PubSub) -> None:
     channel = grpc.insecure_channel(pubsub.address, options=[("grpc.enable_http_proxy", 0)])
     client = StreamingClient(transport=SubscriberGrpcTransport(channel=channel))
     stream = client.subscribe(subscription, take)
-    wait_until(lambda: len(got) >= 300, 20, "300 messages")
+    wait_until(lambda: len(got) >= 300, "300 messages")
     stream.cancel()
-    stream.result(timeout=10)
+    stream.result(timeout=PATIENCE)
     client.close()
     assert sorted(got, key=int) == [str(number) for number in range(300)]
     assert pubsub.pull(subscription) == []
@@ -126,7 +126,7 @@ def test_a_push_carries_the_envelope(pubsub: PubSub) -> None:
     with receiver() as endpoint:
         subscription = pubsub.subscribe(topic, push_config=PushConfig(push_endpoint=endpoint.url))
         [number] = pubsub.publish(topic, "pushed", feed="domains")
-        wait_until(lambda: endpoint.texts == ["pushed"], 10, "the push")
+        wait_until(lambda: endpoint.texts == ["pushed"], "the push")
     [body] = endpoint.got
     message = body["message"]
     assert body["subscription"] == subscription
@@ -142,7 +142,7 @@ def test_a_refused_push_comes_again(pubsub: PubSub) -> None:
     with receiver(lambda text: next(refusals, 204) if text == "hard" else 200) as endpoint:
         pubsub.subscribe(topic, push_config=PushConfig(push_endpoint=endpoint.url))
         pubsub.publish(topic, "hard", "easy")
-        wait_until(lambda: endpoint.texts.count("hard") == 4, 30, "the fourth delivery")
+        wait_until(lambda: endpoint.texts.count("hard") == 4, "the fourth delivery")
     assert endpoint.texts.count("easy") == 1
 
 
@@ -152,10 +152,10 @@ def test_an_endpoint_can_be_changed_and_taken_away(pubsub: PubSub) -> None:
     with receiver() as old, receiver() as new:
         subscription = pubsub.subscribe(topic, push_config=PushConfig(push_endpoint=old.url))
         pubsub.publish(topic, "to the old")
-        wait_until(lambda: old.texts == ["to the old"], 10, "the push to the old endpoint")
+        wait_until(lambda: old.texts == ["to the old"], "the push to the old endpoint")
         pubsub.subscriber.modify_push_config(subscription=subscription, push_config=PushConfig(push_endpoint=new.url))
         pubsub.publish(topic, "to the new")
-        wait_until(lambda: "to the new" in new.texts + old.texts, 10, "the push to the new endpoint")
+        wait_until(lambda: "to the new" in new.texts + old.texts, "the push to the new endpoint")
         pubsub.subscriber.modify_push_config(subscription=subscription, push_config=PushConfig())
     config = pubsub.subscriber.get_subscription(subscription=subscription).push_config
     assert config.push_endpoint == ""
@@ -171,11 +171,11 @@ def test_spent_attempts_go_to_the_dead_letter_topic(pubsub: PubSub) -> None:
         subscription = pubsub.subscribe(topic, push_config=push, dead_letter_policy=policy)
         pubsub.publish(topic, "hopeless", feed="domains")
         found: list[dict[str, str]] = []
-        wait_until(lambda: dead_letters(pubsub, kept, found), 30, "the dead letter")
+        wait_until(lambda: dead_letters(pubsub, kept, found), "the dead letter")
     assert endpoint.texts == ["hopeless"] * 5
     [attributes] = found
     published = attributes.pop("CloudPubSubDeadLetterSourceTopicPublishTime")
-    assert datetime.now(UTC) - datetime.fromisoformat(published) < timedelta(minutes=1)
+    assert datetime.now(UTC) - datetime.fromisoformat(published) < timedelta(minutes=10)
     assert attributes == {
         "feed": "domains",
         "CloudPubSubDeadLetterSourceDeliveryCount": "5",
@@ -235,7 +235,7 @@ def test_names_are_found_or_refused(pubsub: PubSub) -> None:
 def test_defaults_are_filled_in_and_fields_updated(pubsub: PubSub) -> None:
     """A subscription's fields describe its real behaviour; an update changes only the masked fields."""
     topic = pubsub.topic()
-    subscription = pubsub.subscribe(topic)
+    subscription = pubsub.subscribe(topic, ack_deadline_seconds=0)
     made = pubsub.subscriber.get_subscription(subscription=subscription)
     assert (made.topic, made.ack_deadline_seconds) == (topic, 10)
     assert made.message_retention_duration == timedelta(days=7)

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from socket import SHUT_RDWR, socket
 from threading import Event
+from time import monotonic
 
 import pytest
 import requests
@@ -20,7 +21,7 @@ from infra.local.pubsub_server.push import PushEndpoint
 from tests.contract.pubsub_servers import PubSub, serving, start
 from tests.support.pubsub import receiver
 from tests.support.pubsub_control import PubSubControl
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +69,7 @@ def test_attempts_are_counted_with_a_dead_letter_policy_and_only_then(server: Pu
         policy = DeadLetterPolicy(dead_letter_topic=dead, max_delivery_attempts=5)
         server.subscribe(topic, push_config=PushConfig(push_endpoint=endpoint.url), dead_letter_policy=policy)
         server.publish(topic, "counted")
-        wait_until(lambda: len(endpoint.got) == 3, 10, "three pushes")
+        wait_until(lambda: len(endpoint.got) == 3, "three pushes")
     assert [body["deliveryAttempt"] for body in endpoint.got] == [1, 2, 3]
     for expected in (1, 2):
         [received] = server.pull(pulled)
@@ -92,7 +93,7 @@ def test_under_a_retry_policy_nothing_is_lost(server: PubSub) -> None:
         retry = RetryPolicy(minimum_backoff={"seconds": 0}, maximum_backoff={"seconds": 1})
         server.subscribe(topic, push_config=PushConfig(push_endpoint=endpoint.url), retry_policy=retry)
         server.publish(topic, *names)
-        wait_until(lambda: set(seen.values()) == {3} and set(seen) == set(names), 30, "every third delivery")
+        wait_until(lambda: set(seen.values()) == {3} and set(seen) == set(names), "every third delivery")
 
 
 def test_a_refused_message_waits_as_its_policy_says(server: PubSub) -> None:
@@ -102,10 +103,10 @@ def test_a_refused_message_waits_as_its_policy_says(server: PubSub) -> None:
     subscription = server.subscribe(topic, retry_policy=retry)
     server.publish(topic, "later")
     [received] = server.pull(subscription)
-    ids = [received.ack_id]
+    ids, refused = [received.ack_id], monotonic()
     server.subscriber.modify_ack_deadline(subscription=subscription, ack_ids=ids, ack_deadline_seconds=0)
-    assert server.pull(subscription) == []
     assert server.collect(subscription, 1) == ["later"]
+    assert monotonic() - refused >= 1.0
 
 
 def test_a_push_without_data_or_attributes_leaves_them_out(server: PubSub) -> None:
@@ -115,7 +116,7 @@ def test_a_push_without_data_or_attributes_leaves_them_out(server: PubSub) -> No
         server.subscribe(topic, push_config=PushConfig(push_endpoint=endpoint.url))
         server.publisher.publish(topic=topic, messages=[PubsubMessage(attributes={"feed": "domains"})])
         server.publish(topic, "bare")
-        wait_until(lambda: len(endpoint.got) == 2, 10, "two pushes")
+        wait_until(lambda: len(endpoint.got) == 2, "two pushes")
     fields = {frozenset(body["message"]) & {"data", "attributes"} for body in endpoint.got}
     assert fields == {frozenset({"attributes"}), frozenset({"data"})}
     assert all("deliveryAttempt" not in body for body in endpoint.got)
@@ -128,13 +129,13 @@ def test_pushes_go_out_side_by_side(server: PubSub) -> None:
 
     def answer_when_eight_wait(text: str) -> int:
         waiting.append(text)
-        wait_until(lambda: len(waiting) >= 8, 10, "eight requests at once")
+        wait_until(lambda: len(waiting) >= 8, "eight requests at once")
         return 204
 
     with receiver(answer_when_eight_wait) as endpoint:
         server.subscribe(topic, push_config=PushConfig(push_endpoint=endpoint.url))
         server.publish(topic, *(str(number) for number in range(8)))
-        wait_until(lambda: len(waiting) == 8, 15, "eight requests at once")
+        wait_until(lambda: len(waiting) == 8, "eight requests at once")
 
 
 def test_a_backlog_is_pushed_although_its_topic_is_gone(server: PubSub) -> None:
@@ -144,11 +145,11 @@ def test_a_backlog_is_pushed_although_its_topic_is_gone(server: PubSub) -> None:
     with receiver(lambda _: 204 if gone.is_set() else 503) as endpoint:
         subscription = server.subscribe(topic, push_config=PushConfig(push_endpoint=endpoint.url))
         server.publish(topic, "left behind")
-        wait_until(lambda: len(endpoint.got) > 0, 10, "a refused push")
+        wait_until(lambda: len(endpoint.got) > 0, "a refused push")
         server.publisher.delete_topic(topic=topic)
         gone.set()
         control = PubSubControl(server.control)
-        wait_until(lambda: control.backlog()[subscription].messages == 0, 10, "an accepted push")
+        wait_until(lambda: control.backlog()[subscription].messages == 0, "an accepted push")
 
 
 def test_an_answer_after_the_deadline_is_none() -> None:
@@ -158,7 +159,7 @@ def test_an_answer_after_the_deadline_is_none() -> None:
     def late(text: str) -> int:
         asked.set()
         if text == "late":
-            may_answer.wait(10)
+            may_answer.wait(PATIENCE)
         return 204
 
     with receiver(late) as endpoint:
@@ -183,8 +184,8 @@ def test_an_endpoint_may_close_an_idle_connection() -> None:
 
 
 def endpoint_at(url: str) -> PushEndpoint:
-    """Return an endpoint that takes up to a second to answer."""
-    config = Subscription.pb(Subscription(push_config={"push_endpoint": url}, ack_deadline_seconds=1))
+    """Return an endpoint that takes up to three seconds to answer."""
+    config = Subscription.pb(Subscription(push_config={"push_endpoint": url}, ack_deadline_seconds=3))
     return PushEndpoint(Resource(1, config, lambda _: True))
 
 
@@ -230,7 +231,7 @@ def test_a_delivery_that_cannot_go_on_ends_the_server(tmp_path: Path) -> None:
         server.subscribe(server.topic(), push_config=PushConfig(push_endpoint="http://127.0.0.1:1/"))
         with closing(sqlite3.connect(tmp_path / "pubsub" / "backlog.sqlite")) as file, file:
             file.execute("DROP TABLE deliveries")
-        wait_until(lambda: not is_listened_to(ports[1]), 10, "the end of the server")
+        wait_until(lambda: not is_listened_to(ports[1]), "the end of the server")
     assert "no such table: deliveries" in (tmp_path / "pubsub.log").read_text(encoding="utf-8")
 
 
@@ -270,8 +271,8 @@ def test_a_duplicate_comes_again_although_it_was_acknowledged(server: PubSub, co
         subscription = server.subscribe(topic, push_config=PushConfig(push_endpoint=endpoint.url))
         control.set_faults(Rule(kind="duplicate", name=short(subscription), times=1))
         [number] = server.publish(topic, "twice")
-        wait_until(lambda: len(endpoint.got) == 2, 10, "the duplicate")
-        wait_until(lambda: control.backlog()[subscription].messages == 0, 10, "the second acknowledgement")
+        wait_until(lambda: len(endpoint.got) == 2, "the duplicate")
+        wait_until(lambda: control.backlog()[subscription].messages == 0, "the second acknowledgement")
     assert [body["message"]["messageId"] for body in endpoint.got] == [number, number]
 
 
@@ -303,11 +304,10 @@ def test_a_delayed_message_is_overtaken(server: PubSub, control: PubSubControl) 
     subscription = server.subscribe(topic)
     control.set_faults(Rule(kind="delay", name=short(subscription), seconds=1.0, times=1))
     server.publish(topic, "delayed", "prompt")
-    assert server.texts(subscription) == ["prompt"]
-    assert server.collect(subscription, 1) == ["delayed"]
+    assert server.collect(subscription, 2) == ["prompt", "delayed"]
 
 
 def test_a_wrong_fault_is_refused(server: PubSub) -> None:
     """An invalid fault is refused with an error that names it, and the server keeps running."""
-    answer = requests.put(f"{server.control}/control/faults", json=[{"kind": "earthquake"}], timeout=5)
+    answer = requests.put(f"{server.control}/control/faults", json=[{"kind": "earthquake"}], timeout=PATIENCE)
     assert (answer.status_code, "kind" in answer.json()["error"]) == (400, True)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from infra.local.tcp_ports import free_ports
 from tests.support.paths import DOCS
+from tests.support.waiting import PATIENCE
 
 _PORTS = ("8601", "8602", "8603")
-_SECONDS = 120
 
 
 def example() -> str:
@@ -35,7 +35,7 @@ def test_the_example_without_a_tenant_works_as_pasted(tmp_path: Path) -> None:
         cwd=tmp_path,
         env=environment,
         capture_output=True,
-        timeout=_SECONDS,
+        timeout=PATIENCE,
         check=False,
     )
     lines = done.stdout.decode().splitlines()

@@ -202,6 +202,9 @@ def test_pages_are_replayed_without_pubsub(
     assert "3 notifications accepted" in run("replay", "ioc_stream", "2", "--folder", "pages").stdout
     assert secops.control.stats().log_type(LOG_TYPE).duplicates == 3
     assert "the log has no page 4" in str(run("replay", "ioc_stream", "4", "--folder", "pages").exception)
+    refused = run("replay", "threat_lists", "-3h", "--folder", "pages")
+    assert refused.exit_code == 2
+    assert "threat_lists lands in the bucket of a mesh" in " ".join(refused.output.split())
 
 
 @pytest.mark.usefixtures("lists")

@@ -82,9 +82,9 @@ def test_trouble_is_tried_again_for_a_while(
     service.payload = grpc.StatusCode.UNAVAILABLE
     began = time.monotonic()
     with pytest.raises(Retryable, match="could not be read"):
-        SecretManagerKey(RESOURCE, client, retry_seconds=1.5).read()
+        SecretManagerKey(RESOURCE, client, retry_seconds=5.0).read()
     assert service.calls > 1
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 50
 
 
 def test_a_rotated_key_is_found_after_a_refusal(

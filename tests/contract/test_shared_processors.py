@@ -11,10 +11,10 @@ import pytest
 
 from services.downloader.bzip2.unpacker import Unpacker
 from tests.support import optional_tools
+from tests.support.waiting import PATIENCE
 
 LBZIP2 = shutil.which("lbzip2")
 PACKAGE = bz2.compress(b"a line\n" * 1000)
-DEADLINE = 20.0
 
 pytestmark = pytest.mark.skipif(not LBZIP2, reason=optional_tools.LBZIP2.reason)
 
@@ -28,7 +28,7 @@ def log(tmp_path: Path) -> Path:
     return tmp_path / "log"
 
 
-def unpacker(log: Path, processors: int, max_wait: float = DEADLINE) -> Unpacker:
+def unpacker(log: Path, processors: int, max_wait: float = PATIENCE) -> Unpacker:
     """Return an unpacker that uses the fake."""
     return Unpacker(processors, str(log.with_name("lbzip2")), max_wait)
 
@@ -38,7 +38,7 @@ def decode_at_once(unpack: Unpacker, packages: int) -> None:
     together = Barrier(packages)
 
     def decode(_: int) -> bytes:
-        together.wait(DEADLINE)
+        together.wait(PATIENCE)
         return b"".join(unpack([PACKAGE]))
 
     with ThreadPoolExecutor(packages) as workers:
@@ -70,15 +70,15 @@ def test_a_package_whose_source_is_slow_holds_up_no_other_for_long(log: Path) ->
 
     def slow() -> Iterator[bytes]:
         begun.set()
-        assert go_on.wait(DEADLINE)
+        assert go_on.wait(PATIENCE)
         yield PACKAGE
 
     with ThreadPoolExecutor(1) as worker:
         held = worker.submit(lambda: b"".join(unpack(slow())))
-        assert begun.wait(DEADLINE)
+        assert begun.wait(PATIENCE)
         decode_at_once(unpack, 1)
         go_on.set()
-        held.result(DEADLINE)
+        held.result(PATIENCE)
     assert sorted(log.read_text().split()) == ["1", "2", "end", "end"]
 
 

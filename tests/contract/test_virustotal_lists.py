@@ -20,6 +20,7 @@ from shared.virustotal.list_reader import ListQuery, ListReader
 from tests.support import optional_tools
 from tests.support.paths import SAMPLES
 from tests.support.simulator import KEY, Running
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("two_attempts")
 
@@ -130,7 +131,7 @@ def test_a_wrong_question_is_refused(vt: Running, asked: ListQuery, reason: str)
 
 def test_an_unencoded_plus_arrives_as_a_space(vt: Running) -> None:
     """An unencoded plus arrives as a space, which is why the predecessor could only read newest first."""
-    answer = requests.get(f"{vt.url}/api/v3/ioc_stream?order=date+", headers=KEY, timeout=5)
+    answer = requests.get(f"{vt.url}/api/v3/ioc_stream?order=date+", headers=KEY, timeout=PATIENCE)
     assert answer.status_code == 400
 
 

@@ -12,7 +12,8 @@ import pytest
 import requests
 
 from infra.local.virustotal.feeds import FEEDS, package_name
-from tests.support.simulator import KEY, MINUTE, TIMEOUT, Running, end, start
+from tests.support.simulator import KEY, MINUTE, Running, end, start
+from tests.support.waiting import PATIENCE
 
 
 @pytest.mark.parametrize("feed", FEEDS)
@@ -25,16 +26,16 @@ def test_a_package_holds_what_the_truth_says(vt: Running, feed: str) -> None:
 
 def test_a_key_that_follows_the_redirect_is_seen_and_refused_on_request(vt: Running) -> None:
     """The download port counts keys that it receives, and answers 400 to them when a test asks for it."""
-    assert requests.get(vt.location(), headers=KEY, timeout=TIMEOUT).status_code == 200
+    assert requests.get(vt.location(), headers=KEY, timeout=PATIENCE).status_code == 200
     vt.control.set_modes(refuse_keys=True)
-    assert requests.get(vt.location(), headers=KEY, timeout=TIMEOUT).status_code == 400
+    assert requests.get(vt.location(), headers=KEY, timeout=PATIENCE).status_code == 400
     assert vt.control.stats().keys_at_download_port == 2
 
 
 def test_statistics_count_requests_and_downloads(vt: Running) -> None:
     """Each status of each minute is counted on both ports, and the last request headers are kept."""
     vt.control.set_faults({"kind": "unavailable", "times": 1})
-    requests.get(vt.package(), headers={**KEY, "User-Agent": "contract"}, timeout=TIMEOUT)
+    requests.get(vt.package(), headers={**KEY, "User-Agent": "contract"}, timeout=PATIENCE)
     vt.body()
     stats = vt.control.stats()
     assert stats.requested("domains", MINUTE) == {302: 1, 503: 1}
@@ -46,7 +47,7 @@ def test_statistics_count_requests_and_downloads(vt: Running) -> None:
 def test_the_clock_can_be_moved_and_stopped(vt: Running) -> None:
     """A minute that is not yet published is published at its time on the simulator's clock."""
     young = package_name(datetime.now(UTC) - timedelta(minutes=30))
-    assert requests.get(vt.package(minute=young), headers=KEY, timeout=TIMEOUT).status_code == 400
+    assert requests.get(vt.package(minute=young), headers=KEY, timeout=PATIENCE).status_code == 400
     vt.control.move_clock(3600)
     assert bz2.decompress(vt.body(minute=young))
     moment = datetime(2031, 5, 1, 12, 0, tzinfo=UTC)
@@ -58,13 +59,13 @@ def test_the_clock_can_be_moved_and_stopped(vt: Running) -> None:
 def test_keys_can_be_rotated(vt: Running) -> None:
     """The old key is refused as soon as another is accepted."""
     vt.control.accept_keys("another")
-    assert requests.get(vt.package(), headers=KEY, timeout=TIMEOUT).status_code == 401
+    assert requests.get(vt.package(), headers=KEY, timeout=PATIENCE).status_code == 401
 
 
 def test_a_direct_answer_can_be_switched_on(vt: Running) -> None:
     """With direct answers switched on, the API answers 200 with the body."""
     vt.control.set_modes(direct=True)
-    answer = requests.get(vt.package(), headers=KEY, allow_redirects=False, timeout=TIMEOUT)
+    answer = requests.get(vt.package(), headers=KEY, allow_redirects=False, timeout=PATIENCE)
     assert answer.status_code == 200
     assert bz2.decompress(answer.content) == vt.control.truth("domains", MINUTE)
 
@@ -91,7 +92,7 @@ def test_a_reset_ends_in_a_connection_error(vt: Running) -> None:
     received, error = received_until_error(location)
     assert isinstance(error, ConnectionResetError)
     assert received.startswith(b"HTTP/1.1 200")
-    assert requests.get(location, timeout=TIMEOUT).status_code == 200
+    assert requests.get(location, timeout=PATIENCE).status_code == 200
 
 
 def received_until_error(location: str) -> tuple[bytes, OSError | None]:
@@ -99,7 +100,7 @@ def received_until_error(location: str) -> tuple[bytes, OSError | None]:
     host, _, path = location.removeprefix("http://").partition("/")
     address, _, port = host.partition(":")
     received = b""
-    with closing(socket.create_connection((address, int(port)), timeout=TIMEOUT)) as connection:
+    with closing(socket.create_connection((address, int(port)), timeout=PATIENCE)) as connection:
         connection.sendall(f"GET /{path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
         try:
             while piece := connection.recv(65_536):
@@ -122,7 +123,7 @@ def test_a_short_body_ends_before_its_length(vt: Running) -> None:
 def test_a_cut_body_keeps_its_length(vt: Running) -> None:
     """A package that was cut before it was served is a valid HTTP response."""
     vt.control.set_faults({"kind": "cut"})
-    answer = requests.get(vt.location(), timeout=TIMEOUT)
+    answer = requests.get(vt.location(), timeout=PATIENCE)
     assert int(answer.headers["Content-Length"]) == len(answer.content)
     decompressor = bz2.BZ2Decompressor()
     decompressor.decompress(answer.content)
@@ -141,7 +142,7 @@ def test_a_connection_serves_several_requests(vt: Running) -> None:
     """HTTP/1.1 connections stay open."""
     with requests.Session() as session:
         for _ in range(3):
-            answer = session.get(f"{vt.url}/healthz", timeout=TIMEOUT)
+            answer = session.get(f"{vt.url}/healthz", timeout=PATIENCE)
             assert answer.raw.version == 11
             assert answer.headers.get("Connection") != "close"
 
@@ -160,7 +161,7 @@ def test_two_processes_with_one_seed_serve_the_same_bytes(vt: Running) -> None:
     other = start("--no-ranges")
     try:
         assert other.body("urls") == vt.body("urls")
-        part = requests.get(other.location(), headers={"Range": "bytes=0-9"}, timeout=TIMEOUT)
+        part = requests.get(other.location(), headers={"Range": "bytes=0-9"}, timeout=PATIENCE)
         assert part.status_code == 200
     finally:
         end(other)
@@ -169,9 +170,9 @@ def test_two_processes_with_one_seed_serve_the_same_bytes(vt: Running) -> None:
 def test_sigterm_ends_it_at_once_and_stdout_stays_empty() -> None:
     """The process exits with 0 even while a body is being sent, and prints nothing."""
     running = start()
-    running.control.set_faults({"kind": "slow", "seconds": 60})
-    with requests.get(running.location(), stream=True, timeout=TIMEOUT):
+    running.control.set_faults({"kind": "slow", "seconds": 600})
+    with requests.get(running.location(), stream=True, timeout=PATIENCE):
         running.process.send_signal(signal.SIGTERM)
-        printed, _ = running.process.communicate(timeout=2)
+        printed, _ = running.process.communicate(timeout=PATIENCE)
     assert running.process.returncode == 0
     assert printed == b""

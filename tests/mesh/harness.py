@@ -19,9 +19,7 @@ from shared.feeds.definition import find_feed
 from shared.gcp.storage import storage_client
 from shared.warehouse.provision import provision
 from tests.support.pubsub import publish
-from tests.support.waiting import wait_until
-
-_PATIENCE = 90.0
+from tests.support.waiting import PATIENCE, wait_until
 
 
 def warehouse(endpoints: Endpoints) -> bigquery.Client:
@@ -67,7 +65,7 @@ class MeshHarness:
 
     def call(self, service: str, path: str = "/", body: object | None = None) -> dict[str, Any]:
         """Call a service as its schedule does."""
-        answer = requests.post(self.endpoints.services[service] + path, json=body or {}, timeout=120)
+        answer = requests.post(self.endpoints.services[service] + path, json=body or {}, timeout=PATIENCE)
         assert answer.status_code == 200, answer.text
         result: dict[str, Any] = answer.json()
         return result
@@ -84,14 +82,14 @@ class MeshHarness:
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Run a query in which {d} stands for the dataset."""
-        job = self.warehouse.query(sql.format(d=f"{self.endpoints.project}.{self.endpoints.dataset}"), timeout=30)
-        return [dict(row.items()) for row in job.result(timeout=60)]
+        job = self.warehouse.query(sql.format(d=f"{self.endpoints.project}.{self.endpoints.dataset}"), timeout=PATIENCE)
+        return [dict(row.items()) for row in job.result(timeout=PATIENCE)]
 
     def states(self) -> Mapping[datetime, str]:
         """Return the furthest state of every minute in the ledger."""
         return {row["minute"]: row["state"] for row in self.rows("SELECT minute, state FROM `{d}.minute_status`")}
 
-    def wait_for(self, minutes: Iterable[datetime], *states: str, seconds: float = _PATIENCE) -> None:
+    def wait_for(self, minutes: Iterable[datetime], *states: str) -> None:
         """Wait until each of these minutes is in one of these states."""
         wanted = list(minutes)
 
@@ -100,7 +98,7 @@ class MeshHarness:
             known = self.states()
             return all(known.get(minute) in states for minute in wanted)
 
-        wait_until(reached, seconds, f"{[format_minute(minute) for minute in wanted]} to be {states}")
+        wait_until(reached, f"{[format_minute(minute) for minute in wanted]} to be {states}")
 
     def bring_in(self, minutes: Iterable[datetime]) -> None:
         """Request minutes, wait for their new loads, and merge."""
@@ -114,7 +112,7 @@ class MeshHarness:
             )
             return {row["minute"] for row in rows if row["latest"] >= since} >= set(wanted)
 
-        wait_until(loaded, _PATIENCE, f"{[format_minute(minute) for minute in wanted]} to be loaded")
+        wait_until(loaded, f"{[format_minute(minute) for minute in wanted]} to be loaded")
         self.call("merger")
         self.wait_for(wanted, "merged")
 

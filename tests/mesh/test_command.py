@@ -19,14 +19,12 @@ from infra.local.prerequisites import PUBSUB_VARIABLE
 from infra.local.state import StateFolder
 from shared.contracts.minutes import last_due
 from tests.mesh.harness import warehouse
-from tests.support.waiting import wait_until
-
-pytestmark = pytest.mark.timeout(500)
+from tests.support.waiting import PATIENCE, wait_until
 
 COMMAND = (str(Path(sys.executable).with_name("gti-mesh")),)
 
 
-def run(*arguments: str, folder: Path, seconds: float = 400, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, folder: Path, seconds: float = 500, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command in its own folder, without any cloud in the environment."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", PUBSUB_VARIABLE) if name in os.environ}
     return subprocess.run(  # noqa: S603
@@ -98,13 +96,13 @@ def up(tmp_path: Path) -> Iterator[tuple[Endpoints, "subprocess.Popen[bytes]"]]:
         )
     state = tmp_path / ".gti-mesh/up"
     try:
-        wait_until(lambda: "running;" in output.read_text() or process.poll() is not None, 60, "the mesh to run")
+        wait_until(lambda: "running;" in output.read_text() or process.poll() is not None, "the mesh to run")
         endpoints = read_endpoints(state)
         assert endpoints, "the mesh ended at its start"
         yield endpoints, process
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(timeout=30)
+        process.wait(timeout=PATIENCE)
 
 
 def test_up_serves_the_other_commands(tmp_path: Path, up: tuple[Endpoints, "subprocess.Popen[bytes]"]) -> None:
@@ -125,14 +123,14 @@ def test_up_serves_the_other_commands(tmp_path: Path, up: tuple[Endpoints, "subp
         assert "asked for 3 minutes of domains" in done.stdout
         assert "3 merged, 0 absent or dead" in done.stdout
     sql = f"SELECT COUNT(*) AS n FROM `{endpoints.dataset}.domains_history` WHERE feed_minute < TIMESTAMP_ADD(TIMESTAMP '{first:%Y-%m-%d %H:%M:00}+00', INTERVAL 3 MINUTE)"  # noqa: E501, S608
-    [row] = warehouse(endpoints).query(sql, timeout=30).result(timeout=60)
+    [row] = warehouse(endpoints).query(sql, timeout=PATIENCE).result(timeout=PATIENCE)
     assert row["n"] == 9
     in_sql = f"SELECT COUNT(*) AS n FROM domains_history WHERE feed_minute < '{first + timedelta(minutes=3):%F %T}+00'"  # noqa: S608
     asked = run("query", in_sql, "--csv", folder=tmp_path)
     assert (asked.returncode, asked.stdout, asked.stderr) == (0, "n\n9\n", "")
     wrong = run("query", "SELECT nothing FROM domains", folder=tmp_path)
     assert (wrong.returncode, wrong.stdout, len(wrong.stderr.splitlines())) == (1, "", 1)
-    page = requests.get(f"{endpoints.services['status-page']}/data.json", timeout=60)
+    page = requests.get(f"{endpoints.services['status-page']}/data.json", timeout=PATIENCE)
     assert page.status_code == 200, page.text
     assert [feed["feed"] for feed in page.json()["feeds"]] == ["domains"]
     examined = run("doctor", "--only", "tables", "--only", "VirusTotal", folder=tmp_path)
@@ -148,7 +146,7 @@ def test_up_serves_the_other_commands(tmp_path: Path, up: tuple[Endpoints, "subp
     assert taken.returncode == 1
     assert f"in use by process {process.pid}" in taken.stderr
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 0
+    assert process.wait(timeout=PATIENCE) == 0
     for arguments, environment, reason in (
         (["up"], {"VT_API_KEY": "mine"}, "they would be mixed"),
         (["up", "--lines", "4"], {}, "they would be mixed"),

@@ -60,8 +60,8 @@ def test_a_feed_without_a_licence_is_reported_and_stops_no_other(harness: MeshHa
     """The feed has one condition and no dead letter; every other feed's minutes are merged and balance."""
     planned = harness.call("planner")
     assert {feed: planned[feed]["published"] for feed in FEEDS} == dict.fromkeys(FEEDS, 2)
-    wait_until(lambda: counted(harness, "loaded") == dict.fromkeys(LICENSED, 2), 120, "four feeds to be loaded")
-    wait_until(lambda: FeedConditions(bucket(harness)).read(FORBIDDEN) is not None, 60, "the condition of one feed")
+    wait_until(lambda: counted(harness, "loaded") == dict.fromkeys(LICENSED, 2), "four feeds to be loaded")
+    wait_until(lambda: FeedConditions(bucket(harness)).read(FORBIDDEN) is not None, "the condition of one feed")
     merged = harness.call("merger")
     assert {feed: merged[feed]["lines"] for feed in FEEDS} == {**dict.fromkeys(LICENSED, 6), FORBIDDEN: 0}
     assert counted(harness, "dead") == {}
@@ -82,7 +82,7 @@ def test_a_feed_whose_licence_came_goes_on(harness: MeshHarness) -> None:
     assert planned
     for minute in minutes_between(planned.first, planned.watermark):
         harness.publish("feed-minutes", {"feed": FORBIDDEN, "minute": f"{minute:%Y-%m-%dT%H:%MZ}"})
-    wait_until(lambda: counted(harness, "loaded") == {FORBIDDEN: 2}, 60, "the feed to be loaded")
+    wait_until(lambda: counted(harness, "loaded") == {FORBIDDEN: 2}, "the feed to be loaded")
     assert FeedConditions(bucket(harness)).read(FORBIDDEN) is None
     harness.call("merger")
     assert counted(harness, "merged") == dict.fromkeys(FEEDS, 2)

@@ -25,7 +25,7 @@ from tests.support.image import DOCKERFILE, Image, copied, pinned, read_stages
 from tests.support.paths import REPOSITORY
 from tests.support.pubsub import clients
 from tests.support.simulator import Running
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE, wait_until
 
 TOPOLOGY = read_topology(profile="tests")
 
@@ -40,7 +40,7 @@ class Deployed:
 
     def call(self, service: str, path: str = "/") -> dict[str, object]:
         """Call a service as its schedule does."""
-        answer = requests.post(self.endpoints.services[service] + path, json={}, timeout=60)
+        answer = requests.post(self.endpoints.services[service] + path, json={}, timeout=PATIENCE)
         assert answer.status_code == 200, answer.text
         found: dict[str, object] = answer.json()
         return found
@@ -48,7 +48,7 @@ class Deployed:
     def state(self, minute: datetime) -> str | None:
         """Return a minute's state."""
         sql = f"SELECT state FROM {self.endpoints.dataset}.minute_status WHERE minute = '{format_minute(minute)}'"  # noqa: S608
-        rows = list(warehouse(self.endpoints).query(sql, timeout=30).result(timeout=30))
+        rows = list(warehouse(self.endpoints).query(sql, timeout=PATIENCE).result(timeout=PATIENCE))
         return rows[0]["state"] if rows else None
 
 
@@ -86,7 +86,7 @@ def deployed(image: Image, emulators: Endpoints, simulator_process: Running) -> 
         assert made.returncode == 0, made.stderr
         for service, port in ports.items():
             log = image.root / f"{service}.log"
-            wait_until(answers(port, "/robots.txt", status=404), 30, f"{service} to answer; its log is {log}")
+            wait_until(answers(port, "/robots.txt", status=404), f"{service} to answer; its log is {log}")
         yield Deployed(image, endpoints, given)
 
 
@@ -106,7 +106,7 @@ def stop(*processes: "subprocess.Popen[bytes]") -> None:
     """End services with their workers. The order of ending is tested with the local mesh."""
     for process in processes:
         signal_group(process.pid, signal.SIGKILL)
-        process.wait(timeout=10)
+        process.wait(timeout=PATIENCE)
 
 
 def forget(topology: Topology, at: Endpoints) -> None:
@@ -114,9 +114,9 @@ def forget(topology: Topology, at: Endpoints) -> None:
     with clients(at.pubsub) as (publisher, subscriber):
         for name in topology.subscriptions:
             path = f"projects/{at.project}/subscriptions/{name}"
-            subscriber.delete_subscription(subscription=path, timeout=10)
+            subscriber.delete_subscription(subscription=path, timeout=PATIENCE)
         for name in topology.topics:
-            publisher.delete_topic(topic=f"projects/{at.project}/topics/{name}", timeout=10)
+            publisher.delete_topic(topic=f"projects/{at.project}/topics/{name}", timeout=PATIENCE)
 
 
 def test_it_holds_the_pinned_packages_and_ours_and_nothing_else(image: Image) -> None:
@@ -150,11 +150,11 @@ def test_a_minute_goes_through_every_service(deployed: Deployed) -> None:
     assert isinstance(planned, dict)
     assert planned["published"] == 1
     minute = datetime.fromisoformat(planned["watermark"])
-    wait_until(lambda: deployed.state(minute) == "loaded", 120, f"{format_minute(minute)} to be loaded")
+    wait_until(lambda: deployed.state(minute) == "loaded", f"{format_minute(minute)} to be loaded")
     deployed.call("merger")
     assert deployed.state(minute) == "merged"
     assert "off" in deployed.call("secops-poll")
-    page = requests.get(deployed.endpoints.services["status-page"], timeout=30)
+    page = requests.get(deployed.endpoints.services["status-page"], timeout=PATIENCE)
     assert "<html" in page.text
 
 

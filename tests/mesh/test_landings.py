@@ -21,10 +21,7 @@ from tests.mesh.test_operate import command
 from tests.support.pubsub_control import PubSubControl
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.timeout(600)
-
 LOG_TYPE = "GCP_THREATINTEL"
-_PATIENCE = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +108,7 @@ def test_every_element_of_an_hour_is_at_secops_once(
     assert harness.call("secops-poll") == {"threat_lists": {"undelivered": 0, "announced": 0}}
     secops.set_faults({"kind": "rate_limited", "after": 1, "times": 6}, {"kind": "internal", "after": 9})
     land(harness, hour)
-    wait_until(lambda: delivered(harness, secops, hour), _PATIENCE, "the hour to be in SecOps")
+    wait_until(lambda: delivered(harness, secops, hour), "the hour to be in SecOps")
     found = account(harness, hour)
     assert found
     figures = secops.stats().log_type(LOG_TYPE)
@@ -129,20 +126,20 @@ def test_an_element_that_is_refused_is_redriven(
     hour = this_hour - timedelta(hours=5)
     secops.set_log_types("OKTA")
     land(harness, hour)
-    wait_until(lambda: account(harness, hour) is not None, _PATIENCE, "the hour to land")
+    wait_until(lambda: account(harness, hour) is not None, "the hour to land")
     found = account(harness, hour)
     assert found
     secops.set_faults({"kind": "bad_request", "log": found.keys[3], "times": None})
     secops.set_log_types()
     assert command(state, "secops", "replay", "threat_lists", written(hour))[0] == 0
     dead_rows = "SELECT COUNT(*) AS n FROM `{d}.minutes` WHERE event = 'dead' AND uri LIKE '%/threat_lists/oversize/%'"
-    wait_until(lambda: harness.rows(dead_rows)[0]["n"] == 1, _PATIENCE, "the element's letter in the ledger")
-    wait_until(lambda: secops.keys(LOG_TYPE) >= set(found.keys) - {found.keys[3]}, _PATIENCE, "all other elements")
+    wait_until(lambda: harness.rows(dead_rows)[0]["n"] == 1, "the element's letter in the ledger")
+    wait_until(lambda: secops.keys(LOG_TYPE) >= set(found.keys) - {found.keys[3]}, "all other elements")
     problems = "\n".join(json.loads(command(state, "status", "--json")[1])["problems"])
     [remedy] = re.findall(r"gti-mesh (dead redrive \S+)", problems)
     secops.set_faults()
     assert command(state, *shlex.split(remedy))[0] == 0
-    wait_until(lambda: delivered(harness, secops, hour), _PATIENCE, "every element to be in SecOps")
+    wait_until(lambda: delivered(harness, secops, hour), "every element to be in SecOps")
 
 
 def test_hours_that_secops_does_not_take_wait_and_are_replayed(
@@ -158,15 +155,15 @@ def test_hours_that_secops_does_not_take_wait_and_are_replayed(
         streams = json.loads(command(state, "status", "--json")[1])["streams"]
         return bool(streams["threat_lists"]["condition"] and streams["threat_lists"]["waiting"])
 
-    wait_until(waiting, _PATIENCE, "two hours to wait")
+    wait_until(waiting, "two hours to wait")
     code, text = command(state, "status")
     assert (code, text.count("threat_lists: SecOps takes nothing since")) == (1, 1)
     secops.set_log_types()
     first, last = map(written, hours)
     assert command(state, "secops", "replay", "threat_lists", first, last)[1] == "asked for 2 hours of threat_lists\n"
-    wait_until(lambda: all(delivered(harness, secops, hour) for hour in hours), _PATIENCE, "the hours to be in SecOps")
+    wait_until(lambda: all(delivered(harness, secops, hour) for hour in hours), "the hours to be in SecOps")
     assert command(state, "secops", "replay", "threat_lists", first)[0] == 0
-    wait_until(lambda: not pages_on_their_way(harness), _PATIENCE, "the replayed hour to be handled")
+    wait_until(lambda: not pages_on_their_way(harness), "the replayed hour to be handled")
     assert secops.stats().log_type(LOG_TYPE).duplicates == 0
     code, text = command(state, "secops", "replay", "threat_lists", "-1h")
     assert "not landed: 1 hours, the first" in text

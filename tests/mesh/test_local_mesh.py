@@ -17,7 +17,7 @@ from shared.contracts.outcomes import Misconfigured
 from tests.mesh.recording_topology import recorded, recording_topology
 from tests.support.pubsub import publish as publish_to
 from tests.support.pubsub import retained_messages
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +64,8 @@ def test_endpoints_file_tells_other_programs_where_everything_is(mesh: LocalMesh
 def test_simulator_takes_the_services_key(mesh: LocalMesh) -> None:
     """The simulator accepts the services' VirusTotal settings."""
     url = f"{mesh.endpoints.virustotal}/feeds/domains/209901010000"
-    refused = requests.get(url, headers={"x-apikey": "another"}, timeout=5)
-    known = requests.get(url, headers={"x-apikey": SIMULATOR_KEY}, timeout=5)
+    refused = requests.get(url, headers={"x-apikey": "another"}, timeout=PATIENCE)
+    known = requests.get(url, headers={"x-apikey": SIMULATOR_KEY}, timeout=PATIENCE)
     assert (refused.status_code, known.status_code) == (401, 400)
 
 
@@ -81,7 +81,7 @@ def test_taken_folder_names_who_holds_it(mesh: LocalMesh, folder: Path) -> None:
 def test_message_is_pushed_to_its_service(mesh: LocalMesh, record: Path) -> None:
     """A message on a topic reaches the service that the topology names, in a push envelope."""
     publish(mesh, "feed-minutes", "a minute")
-    wait_until(lambda: bool(recorded(record, "downloader")), 10, "the push to the downloader")
+    wait_until(lambda: bool(recorded(record, "downloader")), "the push to the downloader")
     seen = recorded(record, "downloader")[0]
     assert seen["body"] == "a minute"
     assert seen["attributes"] == {"feed": "domains"}
@@ -91,26 +91,25 @@ def test_message_is_pushed_to_its_service(mesh: LocalMesh, record: Path) -> None
 def test_spent_attempts_reach_the_ledger_and_are_kept(mesh: LocalMesh, record: Path) -> None:
     """A message that its service always refuses goes to loader-dead, and stays there for the operator to pull."""
     publish(mesh, "minutes-landed", "fail in loader")
-    wait_until(lambda: bool(recorded(record, "loader-dead")), 30, "the dead letter at loader-dead")
+    wait_until(lambda: bool(recorded(record, "loader-dead")), "the dead letter at loader-dead")
     assert recorded(record, "loader-dead")[0]["body"] == "fail in loader"
     assert len(recorded(record, "loader")) == 5
     wait_until(
         lambda: bool(retained_messages(mesh.endpoints, "minutes-landed-dead")),
-        10,
         "the dead letter in the keeping subscription",
     )
 
 
 def test_service_answers_a_plain_post(mesh: LocalMesh, record: Path) -> None:
     """A schedule, an operator or another program triggers a service by its address."""
-    answer = requests.post(mesh.endpoints.services["planner"] + "/sweep", json={}, timeout=5)
+    answer = requests.post(mesh.endpoints.services["planner"] + "/sweep", json={}, timeout=PATIENCE)
     assert answer.status_code == 200
     assert recorded(record, "planner")[-1]["path"] == "/sweep"
 
 
 def test_services_see_the_mesh_and_nothing_of_the_callers_cloud(mesh: LocalMesh, record: Path) -> None:
     """Settings and emulator addresses reach the services; the caller's credentials do not."""
-    requests.post(mesh.endpoints.services["merger"], json={}, timeout=5).raise_for_status()
+    requests.post(mesh.endpoints.services["merger"], json={}, timeout=PATIENCE).raise_for_status()
     seen = recorded(record, "merger")[-1]["environment"]
     assert mesh.endpoints.environment().items() <= seen.items()
     assert (seen["FEEDS"], seen["VT_API_KEY"]) == ("domains", SIMULATOR_KEY)
@@ -138,7 +137,6 @@ def test_part_can_be_killed_and_started_again(mesh: LocalMesh, record: Path) -> 
     mesh.start_part("downloader")
     wait_until(
         lambda: "while down" in [seen["body"] for seen in recorded(record, "downloader")],
-        60,
         "the message that waited",
     )
 
@@ -150,7 +148,6 @@ def test_pubsub_started_again_has_its_topics_and_subscriptions(mesh: LocalMesh, 
     publish(mesh, "minutes-landed", "after a restart")
     wait_until(
         lambda: "after a restart" in [seen["body"] for seen in recorded(record, "loader")],
-        15,
         "the message published after the restart",
     )
 

@@ -20,7 +20,7 @@ from infra.topology import Topology
 from shared.contracts.outcomes import Misconfigured
 from tests.mesh.recording_topology import recording_topology
 from tests.support.paths import REPOSITORY
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE, wait_until
 
 EMULATORS = Topology(services={}, topics={}, subscriptions={}, schedules={})
 
@@ -38,7 +38,7 @@ class Program:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        wait_until((state / "endpoints.json").exists, 60, "a running mesh")
+        wait_until((state / "endpoints.json").exists, "a running mesh")
         self.processes = psutil.Process(self._popen.pid).children(recursive=True)
 
     def send(self, number: int) -> None:
@@ -49,9 +49,9 @@ class Program:
         """Return the first process whose command line contains these words."""
         return next(one for one in self.processes if set(words) <= set(one.cmdline()))
 
-    def exit_code(self, seconds: float) -> int:
+    def exit_code(self) -> int:
         """Wait for the end of the program."""
-        return self._popen.wait(timeout=seconds)
+        return self._popen.wait(timeout=PATIENCE)
 
     def output(self) -> str:
         """Return what the program wrote."""
@@ -80,9 +80,9 @@ def left(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_stops_everything_in_order(program: Program, number: int) -> None:
-    """SIGINT and SIGTERM both end the mesh in order within five seconds, with a checkpoint of DuckDB."""
+    """SIGINT and SIGTERM both end the mesh in order, with a checkpoint of DuckDB."""
     program.send(number)
-    assert program.exit_code(20) == 0
+    assert program.exit_code() == 0
     assert left(program.processes) == []
     assert not (program.state / "endpoints.json").exists()
     with duckdb.connect(str(program.state / "warehouse" / "bqemulator.duckdb"), read_only=True) as warehouse:
@@ -93,14 +93,14 @@ def test_signal_stops_everything_in_order(program: Program, number: int) -> None
 def test_killed_mesh_leaves_no_process(program: Program) -> None:
     """After `kill -9` of the mesh itself its parts end, and it is no longer reported as running."""
     program.send(signal.SIGKILL)
-    wait_until(lambda: not left(program.processes), 10, f"the end of {program.processes}")
+    wait_until(lambda: not left(program.processes), f"the end of {program.processes}")
     assert not (program.state / "endpoints.json").exists()
 
 
 def test_death_of_a_part_ends_the_whole_mesh(program: Program) -> None:
     """The program names the part that died, and ends all others."""
     program.part("--target", "handle", "infra.local.service").kill()
-    assert program.exit_code(8) == 1
+    assert program.exit_code() == 1
     assert left(program.processes) == []
     assert "ProcessFailed: planner ended by itself with exit code -9; the end of" in program.output()
 
@@ -142,16 +142,16 @@ def test_state_is_kept_between_runs_and_fresh_on_request(tmp_path: Path) -> None
             f"{first.endpoints.storage}/upload/storage/v1/b/{first.endpoints.bucket}/o",
             params={"uploadType": "media", "name": "kept/one.json"},
             data=b"{}",
-            timeout=5,
+            timeout=PATIENCE,
         ).raise_for_status()
         query(first, "CREATE SCHEMA kept")
         query(first, "CREATE TABLE kept.numbers AS SELECT 7 AS n")
     with LocalMesh(state=tmp_path / "state", topology=EMULATORS) as second:
-        assert requests.get(object_url(second), timeout=5).json()["name"] == "kept/one.json"
+        assert requests.get(object_url(second), timeout=PATIENCE).json()["name"] == "kept/one.json"
         assert query(second, "SELECT n FROM kept.numbers") == [["7"]]
     assert copies(tmp_path / "state" / "warehouse" / "bqemulator.duckdb") == 0
     with LocalMesh(state=tmp_path / "state", topology=EMULATORS, fresh=True) as third:
-        assert requests.get(object_url(third), timeout=5).status_code == 404
+        assert requests.get(object_url(third), timeout=PATIENCE).status_code == 404
         assert datasets(third) == []
 
 
@@ -172,14 +172,14 @@ def object_url(mesh: LocalMesh) -> str:
 def datasets(mesh: LocalMesh) -> list[str]:
     """Return the names of all datasets."""
     url = f"{mesh.endpoints.bigquery}/bigquery/v2/projects/{mesh.endpoints.project}/datasets"
-    found = requests.get(url, timeout=5).json().get("datasets", [])
+    found = requests.get(url, timeout=PATIENCE).json().get("datasets", [])
     return [one["datasetReference"]["datasetId"] for one in found]
 
 
 def query(mesh: LocalMesh, sql: str) -> list[list[str]]:
     """Run a statement and return its rows."""
     url = f"{mesh.endpoints.bigquery}/bigquery/v2/projects/{mesh.endpoints.project}/queries"
-    answer = requests.post(url, json={"query": sql, "useLegacySql": False}, timeout=10)
+    answer = requests.post(url, json={"query": sql, "useLegacySql": False}, timeout=PATIENCE)
     answer.raise_for_status()
     return [[cell["v"] for cell in row["f"]] for row in answer.json().get("rows", [])]
 
@@ -194,5 +194,5 @@ def test_mesh_runs_outside_the_main_thread(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=run)
     thread.start()
-    thread.join(timeout=60)
+    thread.join(timeout=PATIENCE)
     assert bucket == ["gti-mesh-landing"]

@@ -64,7 +64,7 @@ def test_an_operators_day(harness: MeshHarness, state: Path) -> None:
     harness.publish("feed-minutes", b"{ no json")
     harness.wait_for([denied], "dead")
     dead = "SELECT COUNT(*) AS n FROM `{d}.minutes` WHERE event = 'dead'"
-    wait_until(lambda: harness.rows(dead)[0]["n"] == 2, 60, "two dead letters in the ledger")
+    wait_until(lambda: harness.rows(dead)[0]["n"] == 2, "two dead letters in the ledger")
 
     code, text = command(state, "status", "--json")
     status = json.loads(text)
@@ -111,7 +111,7 @@ def test_a_redriven_letter_that_fails_again_is_back_with_its_count_raised(harnes
         found: list[dict[str, object]] = json.loads(command(state, "dead", "list", "--json")[1])
         return found
 
-    wait_until(lambda: len(letters()) == 1, 60, "the second death")
+    wait_until(lambda: len(letters()) == 1, "the second death")
     code, shown = command(state, "dead", "show", str(letters()[0]["id"]))
     assert (code, json.loads(shown)["redriven"]) == (0, 1)
     harness.control.clear_faults()
@@ -191,9 +191,9 @@ def test_a_log_that_secops_refused_is_found_and_repaired(harness: MeshHarness, s
     secops.set_faults({"kind": "bad_request", "log": ids[1], "times": None})
     harness.call("secops-poll")
     dead_rows = "SELECT COUNT(*) AS n FROM `{d}.minutes` WHERE event = 'dead' AND uri LIKE '%/ioc_stream/oversize/%'"
-    wait_until(lambda: harness.rows(dead_rows)[0]["n"] == 1, 60, "the log's letter in the ledger")
+    wait_until(lambda: harness.rows(dead_rows)[0]["n"] == 1, "the log's letter in the ledger")
     # The letter is published before the importer sends what comes after that log, and records it.
-    wait_until(lambda: status_of_stream(state)["waiting"] == 0, 60, "the end of the page's delivery")
+    wait_until(lambda: status_of_stream(state)["waiting"] == 0, "the end of the page's delivery")
     assert secops.keys(local_log_type("ioc_stream")) >= {ids[0], ids[2]}
 
     code, text = command(state, "status", "--json")
@@ -204,6 +204,6 @@ def test_a_log_that_secops_refused_is_found_and_repaired(harness: MeshHarness, s
     secops.set_faults()
     assert command(state, *shlex.split(remedy))[0] == 0
 
-    wait_until(lambda: secops.keys(local_log_type("ioc_stream")) >= set(ids), 60, "the notifications to be in SecOps")
+    wait_until(lambda: secops.keys(local_log_type("ioc_stream")) >= set(ids), "the notifications to be in SecOps")
     code, text = command(state, "status")
     assert code == 0, text

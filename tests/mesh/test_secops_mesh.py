@@ -17,7 +17,6 @@ from tests.support.pubsub import retained_messages
 from tests.support.waiting import wait_until
 
 LOG_TYPE = "GTI_IOC_STREAM_CUSTOM"
-_PATIENCE = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +67,7 @@ def wait_for(harness: MeshHarness, secops: SecOpsControl, ids: list[str]) -> Non
         harness.mesh.check()
         return secops.keys(LOG_TYPE) >= set(ids)
 
-    wait_until(there, _PATIENCE, f"{len(ids)} notifications to be in SecOps")
+    wait_until(there, f"{len(ids)} notifications to be in SecOps")
 
 
 def test_a_bad_day_at_secops_loses_and_repeats_nothing(
@@ -101,7 +100,7 @@ def test_an_importer_that_is_killed_is_made_up_for(
     ids = lists.add(lately(), count=12, spacing=3)
     secops.set_faults({"kind": "unavailable", "times": None})
     harness.call("secops-poll")
-    wait_until(lambda: secops.stats().request_count > 0, _PATIENCE, "a request")
+    wait_until(lambda: secops.stats().request_count > 0, "a request")
     harness.mesh.kill("secops-import")
     secops.set_faults()
     for delivery in held_deliveries(harness):
@@ -126,7 +125,7 @@ def test_an_item_that_fits_into_no_request_waits_in_the_dead_letters(
     harness.call("secops-poll")
     wait_for(harness, secops, ids)
     assert big not in secops.keys(LOG_TYPE)
-    wait_until(lambda: any(f"item {big}" in reason for reason in dead_reasons(harness)), _PATIENCE, "the dead letter")
+    wait_until(lambda: any(f"item {big}" in reason for reason in dead_reasons(harness)), "the dead letter")
 
 
 def dead_reasons(harness: MeshHarness) -> list[str]:

@@ -16,7 +16,7 @@ from infra.local.virustotal.feeds import package_name
 from infra.topology import read_topology
 from shared.contracts.minutes import format_minute
 from tests.mesh.harness import MeshHarness, due_minutes, provision_feeds
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE, wait_until
 
 # Each test takes minutes of its own, so that they share one mesh.
 ONE_HOUR = timedelta(hours=1)
@@ -103,7 +103,7 @@ def test_no_stray_answer_is_the_end_of_a_minute(harness: MeshHarness) -> None:
     # An ack that changes nothing; the sweep would ask again, or here the test.
     harness.ask(not_yet)
     answered = [package_name(minute) for minute in not_yet]
-    wait_until(lambda: all(harness.control.stats().requested("domains", name) for name in answered), 60, "two answers")
+    wait_until(lambda: all(harness.control.stats().requested("domains", name) for name in answered), "two answers")
     harness.bring_in(minutes)
     harness.assert_exact(minutes)
     first, last = format_minute(minutes[0]), format_minute(minutes[-1])
@@ -138,7 +138,7 @@ def test_poison_is_in_the_ledger_with_its_reason(harness: MeshHarness) -> None:
     harness.publish("feed-minutes", {"feed": "domains", "minute": "2026-11-21T14:10:30Z"})
     harness.publish("minutes-landed", {"event": "landed", "feed": "domains"})
     sql = "SELECT reason, attempts, source FROM `{d}.minutes` WHERE event = 'dead'"
-    wait_until(lambda: len(harness.rows(sql)) >= 3, 60, "three dead letters in the ledger")
+    wait_until(lambda: len(harness.rows(sql)) >= 3, "three dead letters in the ledger")
     reasons = " ".join(row["reason"] for row in harness.rows(sql))
     for part in ("cannot be read", "is not a whole UTC minute", "uri: missing"):
         assert part in reasons
@@ -154,7 +154,7 @@ def test_attempts_that_are_spent_are_recorded_and_the_minute_can_be_replayed(har
     minute = watermark - timedelta(minutes=30)
     harness.control.set_faults({"kind": "unauthorized", "minute": package_name(minute)})
     harness.ask([minute])
-    harness.wait_for([minute], "dead", seconds=120)
+    harness.wait_for([minute], "dead")
     [row] = harness.rows(
         f"SELECT reason FROM `{{d}}.minute_status` WHERE minute = TIMESTAMP '{format_minute(minute)}'"  # noqa: S608
     )
@@ -206,7 +206,7 @@ def test_a_forced_replay_of_unchanged_content_changes_nothing(harness: MeshHarne
     before = harness.rows("SELECT COUNT(*) AS n FROM `{d}.domains_history`")
     harness.ask([minute], force=True)
     name = package_name(minute)
-    wait_until(lambda: harness.control.stats().downloaded("domains", name).get(200) == 2, 30, "a second download")
+    wait_until(lambda: harness.control.stats().downloaded("domains", name).get(200) == 2, "a second download")
     harness.bring_in([minute])
     assert harness.rows("SELECT COUNT(*) AS n FROM `{d}.domains_history`") == before
 
@@ -219,7 +219,7 @@ def test_a_source_that_changed_its_mind_is_dead_lettered(harness: MeshHarness) -
     harness.ask([minute], force=True)
     at = format_minute(minute)
     sql = f"SELECT reason FROM `{{d}}.minutes` WHERE event = 'dead' AND minute = TIMESTAMP '{at}'"  # noqa: S608
-    wait_until(lambda: bool(harness.rows(sql)), 60, "the dead letter")
+    wait_until(lambda: bool(harness.rows(sql)), "the dead letter")
     assert harness.rows(sql)[0]["reason"].startswith("source changed")
     harness.control.clear_faults()
     harness.assert_exact([minute])
@@ -250,7 +250,7 @@ def test_bigquery_away_for_a_while_loses_nothing(harness: MeshHarness) -> None:
     harness.mesh.stop_part("bigquery")
     harness.ask(minutes)
     bucket = harness.mesh.log("loader")
-    wait_until(lambda: "push.retry" in bucket.read_text(), 60, "the loader to be refused")
+    wait_until(lambda: "push.retry" in bucket.read_text(), "the loader to be refused")
     harness.mesh.start_part("bigquery")
     harness.wait_for(minutes, "loaded")
     harness.call("merger")
@@ -263,7 +263,9 @@ def test_a_minute_leaves_one_trace_in_every_log(harness: MeshHarness) -> None:
     at, trace = format_minute(minute), secrets.token_hex(16)
     body = {"feed": "domains", "first": at, "last": at}
     headers = {"traceparent": f"00-{trace}-b7ad6b7169203331-01"}
-    answer = requests.post(f"{harness.endpoints.services['planner']}/replay", json=body, headers=headers, timeout=60)
+    answer = requests.post(
+        f"{harness.endpoints.services['planner']}/replay", json=body, headers=headers, timeout=PATIENCE
+    )
     answer.raise_for_status()
     harness.wait_for([minute], "loaded", "merged")
     for service, message in (("downloader", "downloader.landed"), ("loader", "loader.loaded")):

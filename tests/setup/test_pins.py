@@ -16,6 +16,7 @@ from tests.support.aged_index import AgedIndex, pins
 from tests.support.image import Image, read_stages
 from tests.support.optional_tools import INDEX
 from tests.support.paths import REPOSITORY
+from tests.support.waiting import PATIENCE
 
 # The pip that the first release of each Python brought, and one that is new; files as the package index has them.
 PIPS = {
@@ -64,12 +65,12 @@ def pips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(command: Sequence[str], given: dict[str, str]) -> "subprocess.CompletedProcess[str]":
     """Run an installer."""
-    return subprocess.run(command, env=given, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603
+    return subprocess.run(command, env=given, capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603
 
 
 def make_environment(folder: Path, kind: str, root: Path, pip: Path) -> Environment:
     """Make an environment with that pip, without using an index."""
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True, timeout=60)  # noqa: S603
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True, timeout=PATIENCE)  # noqa: S603
     with zipfile.ZipFile(pip) as wheel:
         wheel.extractall(packages_of(folder))
     return Environment(folder, kind, root)

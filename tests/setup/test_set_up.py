@@ -18,7 +18,7 @@ from scripts.installing import RefusedError, Screen, explain
 from scripts.set_up import Machine, ensure
 from tests.support.aged_index import AgedIndex
 from tests.support.paths import REPOSITORY
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE, wait_until
 
 LOCK = "requirements-cloud.lock"
 READY = "set-up: .venv-cloud is ready after "
@@ -47,7 +47,7 @@ class Checkout:
     def set_up(self, **given: str) -> tuple[int, list[str]]:
         """Set up, and return the exit code and the output."""
         process = self.start(**given)
-        written, output = process.communicate(timeout=120)
+        written, output = process.communicate(timeout=PATIENCE)
         assert not written
         return process.returncode, output.splitlines()
 
@@ -203,9 +203,9 @@ def test_what_no_longer_works_is_made_again(checkout: Checkout) -> None:
 def test_what_was_interrupted_is_made_again(checkout: Checkout, index: AgedIndex) -> None:
     """After Ctrl-C in the middle there is one line, and the next make starts over."""
     process = checkout.start(PIP_INDEX_URL=index.url.replace("/simple/", "/slow/"))
-    wait_until(checkout.environment.python.exists, 60, "the environment to be begun")
+    wait_until(checkout.environment.python.exists, "the environment to be begun")
     os.killpg(process.pid, signal.SIGINT)
-    _, output = process.communicate(timeout=60)
+    _, output = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert output.splitlines()[1:] == ["set-up: interrupted; the next make starts over"]
     code, lines = checkout.set_up()
@@ -216,7 +216,7 @@ def test_what_was_interrupted_is_made_again(checkout: Checkout, index: AgedIndex
 def test_two_set_ups_at_once_take_turns(checkout: Checkout) -> None:
     """With `make up` and `make test` at once, the second waits for the first and then has nothing to do."""
     both = [checkout.start(), checkout.start()]
-    output = [process.communicate(timeout=120)[1] for process in both]
+    output = [process.communicate(timeout=PATIENCE)[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], output
     assert sum("making .venv-cloud" in text for text in output) == 1
     assert sum("another make is setting up this checkout" in text for text in output) == 1

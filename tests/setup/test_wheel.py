@@ -11,9 +11,9 @@ import requests
 
 from tests.support.optional_tools import INDEX
 from tests.support.paths import REPOSITORY
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE, wait_until
 
-pytestmark = [pytest.mark.wheel, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.wheel, pytest.mark.timeout(1800)]
 _INSTALL_SECONDS = 600
 
 
@@ -58,12 +58,12 @@ def test_up_serves_its_status_page_until_it_is_interrupted(binaries: Path, tmp_p
         command = [str(binaries / "gti-mesh"), "up", "--lines", "3"]
         process = subprocess.Popen(command, cwd=tmp_path, stdout=stdout, stderr=subprocess.STDOUT)  # noqa: S603
     try:
-        wait_until(lambda: "Ctrl-C" in output.read_text() or process.poll() is not None, 90, "the mesh to run")
+        wait_until(lambda: "Ctrl-C" in output.read_text() or process.poll() is not None, "the mesh to run")
         assert process.poll() is None, output.read_text()
         [page] = (line.split()[-1] for line in output.read_text().splitlines() if line.startswith("status page:"))
-        assert "<html" in requests.get(page, timeout=30).text
+        assert "<html" in requests.get(page, timeout=PATIENCE).text
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=PATIENCE) == 0
         assert "stopped; the state is kept" in output.read_text()
     finally:
         process.kill()

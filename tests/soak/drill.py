@@ -88,7 +88,7 @@ def _until(soak_mesh: SoakMesh, part: str, reached: Callable[[], bool]) -> float
     if part != "nothing":
         soak_mesh.mesh.kill(part)
         soak_mesh.mesh.start_part(part)
-    wait_until(reached, _PATIENCE, f"everything to arrive after the death of {part}")
+    wait_until(reached, f"everything to arrive after the death of {part}", seconds=_PATIENCE)
     return time.monotonic() - began
 
 

@@ -26,7 +26,7 @@ _SHOWN = 3
 _QUIET_SECONDS = 2.0
 # A killed importer's lease ends after 150 s, a push that met it waits up to 10 s more.
 _BUSY_SECONDS = 400.0
-_PLANNED_SECONDS = 60.0
+_PLANNED_SECONDS = 180.0
 _LOOK_SECONDS = 0.5
 _REPORT_SECONDS = 30.0
 
@@ -39,6 +39,7 @@ def settle(soak_mesh: SoakMesh, engine: Engine, say: Callable[[str], None]) -> i
     """Complete all work; return the number of sweeps that it took."""
     began = time.monotonic()
     engine.calm()
+    soak_mesh.await_answers()
     soak_mesh.source.move_clock(0.0)
     soak_mesh.spoil_source()
     soak_mesh.lists.set_faults()
@@ -135,7 +136,7 @@ def _await_quiet(soak_mesh: SoakMesh, say: Callable[[str], None]) -> None:
 def _outstanding(soak_mesh: SoakMesh) -> dict[str, int]:
     if soak_mesh.pubsub is None:
         rows = soak_mesh.mesh_view.warehouse.query(f"SELECT COUNT(*) AS n FROM `{soak_mesh.mesh_view.dataset}.minutes`")  # noqa: S608
-        return {"rows": next(iter(rows.result(timeout=60)))["n"]}
+        return {"rows": next(iter(rows.result(timeout=_PLANNED_SECONDS)))["n"]}
     waiting = {name.rpartition("/")[2]: one.messages for name, one in soak_mesh.pubsub.backlog().items()}
     # What is kept for the operator waits for a person.
     return {name: count for name, count in waiting.items() if count and not name.endswith("-dead")}

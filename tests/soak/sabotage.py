@@ -26,7 +26,7 @@ def sabotage(soak_mesh: SoakMesh, seed: int, count: int, say: Callable[[str], No
         say(f"          {name}: {named or 'not named'}")
         if not named:
             wrong.append(f"{name}, and the audit does not name it")
-    wait_until(lambda: _mend(soak_mesh), _MENDED_SECONDS, "every remedy of the audit to have mended its minute")
+    wait_until(lambda: _mend(soak_mesh), "every remedy of the audit to have mended its minute", seconds=_MENDED_SECONDS)
     return wrong
 
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -98,6 +98,7 @@ class SoakMesh:
     replayed: set[datetime] = field(default_factory=set)
     # A ledger from yesterday has no rows of today's dead letters, and nothing but the operator closes those.
     ledger_restored: bool = False
+    _callers: list[threading.Thread] = field(default_factory=list)
     _leases_moved: timedelta = timedelta()
     _polls_moved: timedelta = timedelta()
 
@@ -261,7 +262,22 @@ class SoakMesh:
     def call_beside(self, *services: str, path: str = "/") -> None:
         """Call services concurrently, without waiting for them."""
         for service in filter(self.endpoints.services.__contains__, services):
-            threading.Thread(target=self.call, args=(service, path), daemon=True).start()
+            self._beside(partial(self.call, service, path))
+
+    def replay_beside(self, hour: datetime, *, force: bool) -> None:
+        """Request an hour of threat lists, without waiting for the answer."""
+        self._beside(partial(self.replay, hour, force=force))
+
+    def await_answers(self) -> None:
+        """Wait for the end of every call that runs beside."""
+        for caller in self._callers:
+            caller.join(_CALL_SECONDS)
+        self._callers.clear()
+
+    def _beside(self, call: Callable[[], object]) -> None:
+        caller = threading.Thread(target=call, daemon=True)
+        caller.start()
+        self._callers = [*filter(threading.Thread.is_alive, self._callers), caller]
 
 
 def _shown(due: datetime) -> datetime:

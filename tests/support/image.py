@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support.paths import REPOSITORY
+from tests.support.waiting import PATIENCE
 
 DOCKERFILE = REPOSITORY / "Dockerfile"
-_INSTALL_SECONDS = 150
+_INSTALL_SECONDS = 500
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class Image:
             env=self.environment(given),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
 

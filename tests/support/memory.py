@@ -38,13 +38,14 @@ _PIECE_BYTES = 100
 
 
 class MemoryBucket:
-    """A bucket with generations."""
+    """A bucket with generations; at_read is called with the name of an object before it is read."""
 
     def __init__(self, name: str = "landing", now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.name = name
         self.objects: dict[str, Stored] = {}
         self._created: dict[str, datetime] = {}
         self._now = now
+        self.at_read: Callable[[str], object] = lambda _: None
         self.at_write: Callable[[], object] = lambda: None
         self._generations = count(1)
         self._lock = Lock()
@@ -59,6 +60,7 @@ class MemoryBucket:
 
     def read(self, name: str) -> Stored | None:
         """Return an object, or None if it does not exist."""
+        self.at_read(name)
         return self.objects.get(name)
 
     def pieces(self, name: str) -> Iterator[bytes]:
@@ -110,6 +112,13 @@ class MemoryBucket:
     def _put(self, name: str, data: bytes) -> None:
         self._created[name] = self._now()
         self.objects[name] = Stored(data, next(self._generations))
+
+
+def reads(bucket: MemoryBucket) -> list[str]:
+    """Return a list to which the names of all objects are added that are read from now on."""
+    names: list[str] = []
+    bucket.at_read = names.append
+    return names
 
 
 class MemoryLedger:

@@ -20,9 +20,7 @@ from infra.endpoints import Endpoints
 from infra.local.process import ProcessSpec
 from infra.local.web import Answer, Request
 from tests.support.http_server import serving
-from tests.support.waiting import wait_until
-
-_TIMEOUT = 10.0
+from tests.support.waiting import PATIENCE, wait_until
 
 
 @contextmanager
@@ -33,7 +31,7 @@ def running(part: ProcessSpec, folder: Path) -> Iterator["subprocess.Popen[bytes
             part.command, env=dict(part.environment), stdout=output, stderr=subprocess.STDOUT
         )
     try:
-        wait_until(lambda: part.ready() or process.poll() is not None, 30, "an answer from Pub/Sub")
+        wait_until(lambda: part.ready() or process.poll() is not None, "an answer from Pub/Sub")
         assert process.poll() is None, (folder / "pubsub.log").read_text()
         yield process
     finally:
@@ -55,7 +53,7 @@ def publish(at: Endpoints, topic: str, data: bytes, **attributes: str) -> None:
     """Publish one message."""
     with clients(at.pubsub) as (publisher, _):
         message = PubsubMessage(data=data, attributes=attributes)
-        publisher.publish(topic=f"projects/{at.project}/topics/{topic}", messages=[message], timeout=_TIMEOUT)
+        publisher.publish(topic=f"projects/{at.project}/topics/{topic}", messages=[message], timeout=PATIENCE)
 
 
 def pull_now(subscriber: SubscriberClient, subscription: str, most: int = 100) -> list[ReceivedMessage]:
@@ -64,7 +62,7 @@ def pull_now(subscriber: SubscriberClient, subscription: str, most: int = 100) -
     with warnings.catch_warnings():
         # Google discourages the field in production, for which it is slow.
         warnings.simplefilter("ignore", DeprecationWarning)
-        return list(subscriber.pull(request=request, timeout=_TIMEOUT).received_messages)
+        return list(subscriber.pull(request=request, timeout=PATIENCE).received_messages)
 
 
 def retained_messages(at: Endpoints, subscription: str) -> list[PubsubMessage]:

@@ -14,7 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-_WAIT_SECONDS = 10.0
+from tests.support.waiting import PATIENCE
+
 HOST = "127.0.0.1"
 
 
@@ -55,11 +56,11 @@ def _listening(serve: Callable[[socket.socket], None]) -> Iterator[int]:
 
 
 def _accept(listener: socket.socket, serve: Callable[[socket.socket], None]) -> None:
-    listener.settimeout(_WAIT_SECONDS)
+    listener.settimeout(PATIENCE)
     with suppress(OSError):
         while True:
             connection, _ = listener.accept()
-            connection.settimeout(_WAIT_SECONDS)
+            connection.settimeout(PATIENCE)
             Thread(target=serve, args=(connection,), daemon=True).start()
 
 
@@ -97,12 +98,12 @@ def tunnels() -> Iterator[RawServer]:
 def _tunnel(near: socket.socket, proxy: RawServer) -> None:
     proxy.requests.append(_head_of(near))
     host, _, port = proxy.lines[-1].split()[1].rpartition(":")
-    with near, socket.create_connection((host, int(port)), _WAIT_SECONDS) as far:
+    with near, socket.create_connection((host, int(port)), PATIENCE) as far:
         near.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
         back = Thread(target=_pass_on, args=(far, near), daemon=True)
         back.start()
         _pass_on(near, far)
-        back.join(_WAIT_SECONDS)
+        back.join(PATIENCE)
 
 
 def _pass_on(source: socket.socket, target: socket.socket) -> None:

@@ -8,7 +8,8 @@ from infra.local.secops.client import SecOpsControl
 from infra.local.tcp_ports import free_ports
 from services.secops_forwarder.importer.client import Instance, SecOps, anonymous_session
 from tests.support.paths import REPOSITORY
-from tests.support.simulator import TIMEOUT, until_healthy
+from tests.support.simulator import until_healthy
+from tests.support.waiting import PATIENCE
 
 LOG_TYPE = "GTI_IOC_STREAM_CUSTOM"
 CUSTOMER = "0a1b2c3d"
@@ -52,4 +53,4 @@ def start_secops() -> RunningSecOps:
 def end_secops(running: RunningSecOps) -> None:
     """End a simulator."""
     running.process.kill()
-    running.process.wait(timeout=TIMEOUT)
+    running.process.wait(timeout=PATIENCE)

@@ -14,10 +14,10 @@ from infra.local.virustotal.client import SimulatorControl
 from infra.local.virustotal.feeds import package_name
 from infra.local.virustotal.simulator import DEFAULT_KEY
 from tests.support.paths import REPOSITORY
+from tests.support.waiting import PATIENCE
 
 KEY = {"x-apikey": DEFAULT_KEY}
 MINUTE = package_name(datetime.now(UTC) - timedelta(minutes=90))
-TIMEOUT = 10.0
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Running:
 
     def location(self, feed: str = "domains", minute: str = MINUTE) -> str:
         """Return the address to which the API redirects for a package."""
-        answer = requests.get(self.package(feed, minute), headers=KEY, allow_redirects=False, timeout=TIMEOUT)
+        answer = requests.get(self.package(feed, minute), headers=KEY, allow_redirects=False, timeout=PATIENCE)
         assert answer.status_code == 302
         return answer.headers["Location"]
 
@@ -45,7 +45,7 @@ class Running:
 
     def body(self, feed: str = "domains", minute: str = MINUTE) -> bytes:
         """Fetch a package as a careful client does: only the API receives the key."""
-        return requests.get(self.location(feed, minute), timeout=TIMEOUT).content
+        return requests.get(self.location(feed, minute), timeout=PATIENCE).content
 
 
 def start(*flags: str) -> Running:
@@ -64,11 +64,11 @@ def start(*flags: str) -> Running:
 
 def until_healthy(process: subprocess.Popen[bytes], url: str) -> None:
     """Return when the port answers; fail when the process ends or takes too long."""
-    deadline = time.monotonic() + TIMEOUT
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         assert process.poll() is None, "the simulator ended at its start"
         try:
-            if requests.get(f"{url}/healthz", timeout=TIMEOUT).status_code == 200:
+            if requests.get(f"{url}/healthz", timeout=PATIENCE).status_code == 200:
                 return
         except requests.ConnectionError:
             continue
@@ -78,4 +78,4 @@ def until_healthy(process: subprocess.Popen[bytes], url: str) -> None:
 def end(running: Running) -> None:
     """End a simulator and the processes that hold its output."""
     running.process.kill()
-    running.process.communicate(timeout=TIMEOUT)
+    running.process.communicate(timeout=PATIENCE)

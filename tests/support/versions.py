@@ -8,7 +8,8 @@ from typing import Any
 from services.merger.transactions import RunSql
 from shared.warehouse.tables import feed_tables
 from tests.support.landed import Object
-from tests.support.warehouse import DOMAINS, PATIENCE, Warehouse
+from tests.support.waiting import PATIENCE
+from tests.support.warehouse import DOMAINS, Warehouse
 
 ALL_COLUMNS = ("id", "feed_minute", "feed_line", *(column.name for column in DOMAINS.headline))
 Row = tuple[Any, ...]

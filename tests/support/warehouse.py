@@ -23,10 +23,10 @@ from shared.runtime.settings import MeshSettings
 from shared.warehouse.provision import provision
 from shared.warehouse.staging import LoadEnd, LoadJob
 from tests.support.landed import Object, land
+from tests.support.waiting import PATIENCE
 
 DOMAINS = find_feed("domains")
 # Emulators answer in milliseconds; this is for a machine with other things to do.
-PATIENCE = 60.0
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ class Terminal:
             input=keys,
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=500,
             check=False,
         )
         if done.returncode:

@@ -19,7 +19,7 @@ from tests.terraform.schema import schema
 
 PROJECT = "my-project"
 IMAGE = "europe-west3-docker.pkg.dev/my-project/gti-mesh/gti-mesh:0.1.0"
-_SECONDS = 120
+_SECONDS = 500
 
 
 class RefusedError(Exception):

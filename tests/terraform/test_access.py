@@ -2,15 +2,18 @@
 
 import re
 from collections.abc import Mapping
+from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from infra.topology import read_topology
 from shared.feeds.definition import known_feeds
 from tests.terraform.code import ROOT, read_module
 from tests.terraform.conftest import ANALYST, EVERYTHING, OPERATOR
-from tests.terraform.planned import Plan
+from tests.terraform.planned import Plan, workspace
 from tests.terraform.reach import Reach
 from tests.terraform.rights import access, entries, granted, needed, permissions_of, reach_of
 
@@ -171,6 +174,18 @@ def test_writers_write_only_below_their_folders(full_plan: Plan) -> None:
             for part in ("state/planner", "state/replays", "state/operators")
         )
     ]
+
+
+def test_a_writer_of_streams_alone_is_granted_no_more(tmp_path: Path) -> None:
+    """Without folders of its own a role would otherwise hold for the whole bucket."""
+    with workspace(tmp_path) as configuration:
+        file = configuration.folder.parents[1] / "access.yaml"
+        given = deepcopy(dict(access()))
+        given["identities"]["merger"]["bucket"] = {"roles/storage.objectUser": ["<streams>"]}
+        file.write_text(yaml.safe_dump(given), encoding="utf-8")
+        grants = configuration.plan().all("google_storage_bucket_iam_member")
+    assert [name for name in grants if name.startswith("merger ")] == ["merger roles/storage.objectUser streams"]
+    assert all(one["condition"] for one in grants.values() if one["role"] == "roles/storage.objectUser")
 
 
 def test_conditions_are_short_enough_for_iam(full_plan: Plan) -> None:

@@ -3,13 +3,16 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 import pytest
+from croniter import croniter
 
 from infra.topology import read_topology
 from shared.contracts.outcomes import ERROR_TYPES
 from shared.operations.health import MAX_ABSENT_IN_A_ROW, STALE_AFTER
+from tests.support.doubles import NOON
 from tests.terraform.code import ROOT
 from tests.terraform.planned import Plan, Workspace
 
@@ -193,6 +196,26 @@ def test_every_schedule_that_runs_is_missed_when_it_is_silent(plan: Plan, full_p
     assert len(every) <= 6
     calls = metrics(plan)["gti_mesh/calls"]["filter"]
     assert all(f'"{name}"' in calls for name in every)
+
+
+@pytest.mark.parametrize("chosen", ["plan", "full_plan"])
+def test_runs_that_all_fail_raise_an_alarm_however_rare_they_are(request: pytest.FixtureRequest, chosen: str) -> None:
+    """A failed run is called once more by its schedule; one run alone raises none."""
+    planned: Plan = request.getfixturevalue(chosen)
+    counted = [one for _, one in conditions(planned) if own_metric(one["filter"]) == "gti_mesh/failed_runs"]
+    topology = read_topology()
+    for name, job in planned.all("google_cloud_scheduler_job").items():
+        calls = croniter(job["schedule"], NOON)
+        interval = (calls.get_next(datetime) - calls.get_prev(datetime)).total_seconds()
+        feed = "dead-letters" if name == "dead-letters" else "domains"
+        able = []
+        for one in counted:
+            of_feed = re.search(r'label\.feed = "([^"]+)"', one["filter"])
+            if f'"{topology.schedules[name].service}"' in one["filter"] and (not of_feed or of_feed[1] == feed):
+                assert one["threshold_value"] >= 2, one["filter"]
+                seconds = int(one["aggregations"][0]["alignment_period"].removesuffix("s"))
+                able.append(seconds // interval * 2 > one["threshold_value"])
+        assert any(able), name
 
 
 def test_nobody_misses_schedules_that_all_rest(configuration: Workspace) -> None:

@@ -12,6 +12,7 @@ from pydantic import AliasChoices
 from pydantic_settings import BaseSettings
 
 from gti_mesh.verify import TenantSettings
+from infra.doctor.settings import DoctorSettings
 from infra.topology import read_topology
 from shared.runtime.settings import MeshSettings
 from shared.warehouse.settings import WarehouseSettings
@@ -139,7 +140,6 @@ def test_wrong_variables_are_refused_with_their_reasons(configuration: Workspace
     wrong: dict[str, tuple[object, str]] = {
         "project_id": ("No", "A project id has"),
         "image": ("host/gti-mesh:latest", "Name a tag or a digest"),
-        "feeds": (["domain"], "A feed is one of the files of shared/feeds: domains, file_behaviours, files"),
         "operators": (["allUsers"], "A member is written"),
         "landing_days": (7, "At least 8 days"),
         "dataset": ("a-b", "A dataset's name has"),
@@ -151,6 +151,12 @@ def test_wrong_variables_are_refused_with_their_reasons(configuration: Workspace
         configuration.plan(**{name: value for name, (value, _) in wrong.items()})
     message = str(refused.value)
     assert [reason for _, reason in wrong.values() if reason not in message] == []
+
+
+def test_an_unknown_feed_is_refused(configuration: Workspace) -> None:
+    """With the known ones. What `secops` says is compared with `feeds` once `feeds` is right."""
+    with pytest.raises(RefusedError, match="A feed is one of the files of shared/feeds: domains, file_behaviours, "):
+        configuration.plan(feeds=["domain"])
 
 
 def test_a_stream_without_a_log_type_is_refused(configuration: Workspace) -> None:
@@ -168,9 +174,11 @@ def test_only_threat_lists_can_be_forwarded(configuration: Workspace) -> None:
 
 
 def test_a_forwarded_feed_has_to_land(configuration: Workspace) -> None:
-    """Otherwise nothing would ever be sent, without a word."""
-    with pytest.raises(RefusedError, match="so it has to be in feeds too"):
-        configuration.plan(feeds=["domains"], secops={"feeds": ["threat_lists"]})
+    """Otherwise nothing would ever be sent, without a word; it is refused together with other wrong values."""
+    with pytest.raises(RefusedError) as refused:
+        configuration.plan(feeds=["domains"], landing_days=7, secops={"feeds": ["threat_lists"]})
+    assert "so it has to be in feeds too" in str(refused.value)
+    assert "At least 8 days" in str(refused.value)
 
 
 def test_the_root_passes_every_variable_on_and_every_output_back() -> None:
@@ -279,3 +287,21 @@ def test_an_operators_environment_has_what_the_commands_for_secops_read(
         monkeypatch.setenv(name, value)
     made: Any = TenantSettings(_env_file=None)
     assert (made.customer_id, made.chronicle_project, made.region) == (CUSTOMER, "secops-project", "eu")
+
+
+@pytest.mark.parametrize("chosen", ["plan", "full_plan"])
+def test_the_doctor_knows_what_is_deployed_by_an_operators_environment(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, chosen: str
+) -> None:
+    """Every setting of `gti-mesh doctor` is in it, and by it every schedule is as Terraform makes it."""
+    planned: Plan = request.getfixturevalue(chosen)
+    printed = planned.outputs()["environment"]
+    if chosen == "full_plan":
+        assert [sorted(one) for one in names(DoctorSettings) if not one & (set(printed) | ONE_MACHINE)] == []
+    for name, value in printed.items():
+        monkeypatch.setenv(name, value)
+    settings: Any = DoctorSettings(_env_file=None)
+    jobs = planned.all("google_cloud_scheduler_job")
+    expected = {name: one.cron for name, one in settings.topology().schedules.items()}
+    assert {name: job["schedule"] for name, job in jobs.items()} == expected
+    assert settings.asm_projects == (("10101", "10102") if chosen == "full_plan" else ())

@@ -19,6 +19,7 @@ from google.cloud.pubsub_v1.subscriber.client import Client as SubscriberClient
 
 from infra.endpoints import Endpoints
 from tests.support.paths import REPOSITORY
+from tests.support.waiting import PATIENCE
 from tests.support.warehouse import Warehouse, provisioned
 
 TOPICS = ("feed-minutes", "feed-minutes-dead", "minutes-landed", "minutes-landed-dead", "ioc-pages", "ioc-pages-dead")
@@ -41,18 +42,18 @@ def wired(emulators: Endpoints, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         for topic in TOPICS:
             path = publisher.topic_path(emulators.project, topic)
             try:
-                publisher.create_topic(name=path, timeout=10)
+                publisher.create_topic(name=path, timeout=PATIENCE)
             except AlreadyExists:
-                publisher.delete_topic(topic=path, timeout=10)
-                publisher.create_topic(name=path, timeout=10)
+                publisher.delete_topic(topic=path, timeout=PATIENCE)
+                publisher.create_topic(name=path, timeout=PATIENCE)
             subscription = subscriber.subscription_path(emulators.project, f"{topic}-read")
-            subscriber.create_subscription(name=subscription, topic=path, timeout=10)
+            subscriber.create_subscription(name=subscription, topic=path, timeout=PATIENCE)
         yield emulators
         for topic in TOPICS:
             subscriber.delete_subscription(
-                subscription=subscriber.subscription_path(emulators.project, f"{topic}-read"), timeout=10
+                subscription=subscriber.subscription_path(emulators.project, f"{topic}-read"), timeout=PATIENCE
             )
-            publisher.delete_topic(topic=publisher.topic_path(emulators.project, topic), timeout=10)
+            publisher.delete_topic(topic=publisher.topic_path(emulators.project, topic), timeout=PATIENCE)
     publisher.stop()
 
 
@@ -94,10 +95,12 @@ def pull(wired: Endpoints) -> Iterator[Pull]:
             with warnings.catch_warnings():
                 # Deprecated, and the only way not to wait for minutes on a subscription that is rightly empty.
                 warnings.simplefilter("ignore", DeprecationWarning)
-                answer = subscriber.pull(subscription=path, max_messages=1000, return_immediately=True, timeout=10)
+                answer = subscriber.pull(
+                    subscription=path, max_messages=1000, return_immediately=True, timeout=PATIENCE
+                )
             if answer.received_messages:
                 ids = [received.ack_id for received in answer.received_messages]
-                subscriber.acknowledge(subscription=path, ack_ids=ids, timeout=10)
+                subscriber.acknowledge(subscription=path, ack_ids=ids, timeout=PATIENCE)
             return [
                 {"body": _json(received.message.data), "attributes": dict(received.message.attributes)}
                 for received in answer.received_messages

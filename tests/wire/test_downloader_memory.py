@@ -24,7 +24,7 @@ from shared.contracts.minutes import format_minute
 from shared.gcp.storage import StorageBucket, storage_client
 from tests.support.memory_limit import Limited, limited
 from tests.support.simulator import Running
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE, wait_until
 from tests.wire.conftest import envelope
 
 SERVICE = read_topology().services["downloader"]
@@ -82,14 +82,13 @@ def url(wired: Endpoints, vt: Running, group: Limited, tmp_path: Path) -> Iterat
         process = subprocess.Popen(  # noqa: S603
             group.command(*part.command), env=dict(part.environment), stdout=log, stderr=log, start_new_session=True
         )
-    wait_until(lambda: part.ready() or process.poll() is not None, 60, "the downloader answers")
+    wait_until(lambda: part.ready() or process.poll() is not None, "the downloader answers")
     assert process.poll() is None, (tmp_path / "log").read_text()
     yield f"http://127.0.0.1:{port}/"
     process.terminate()
-    process.wait(30)
+    process.wait(PATIENCE)
 
 
-@pytest.mark.timeout(600)
 def test_large_lines_in_every_place_fit_into_the_declared_memory(
     url: str, group: Limited, vt: Running, wired: Endpoints
 ) -> None:

@@ -20,7 +20,7 @@ from shared.gcp.storage import StorageBucket, storage_client
 from tests.support.landings import element, land_hour, line_of
 from tests.support.memory_limit import Limited, limited
 from tests.support.secops import CUSTOMER, RunningSecOps
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE, wait_until
 from tests.wire.conftest import envelope
 
 SERVICE = read_topology().services["secops-import"]
@@ -70,14 +70,13 @@ def url(
         process = subprocess.Popen(  # noqa: S603
             group.command(*part.command), env=dict(part.environment), stdout=log, stderr=log, start_new_session=True
         )
-    wait_until(lambda: part.ready() or process.poll() is not None, 60, "the service answers")
+    wait_until(lambda: part.ready() or process.poll() is not None, "the service answers")
     assert process.poll() is None, (tmp_path / "log").read_text()
     yield f"http://127.0.0.1:{port}/landings"
     process.terminate()
-    process.wait(30)
+    process.wait(PATIENCE)
 
 
-@pytest.mark.timeout(600)
 def test_hours_fit_into_the_declared_memory(
     url: str, group: Limited, bucket: StorageBucket, secops: RunningSecOps
 ) -> None:

@@ -7,7 +7,8 @@ from flask.testing import FlaskClient
 
 from infra.endpoints import Endpoints
 from tests.support.landed import domain
-from tests.support.warehouse import PATIENCE, Warehouse, utc
+from tests.support.waiting import PATIENCE
+from tests.support.warehouse import Warehouse, utc
 from tests.wire.conftest import Open
 
 

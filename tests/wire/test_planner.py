@@ -16,7 +16,7 @@ from tests.wire.conftest import TRACEPARENT, Open, Pull
 def service(wired: Endpoints, open_service: Open, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
     """Return the planner's client for a feed that was never planned, with an empty ledger."""
     from shared.feeds.definition import known_feeds
-    from shared.gcp.bigquery import bigquery_client
+    from shared.gcp.bigquery import bigquery_client, run_query
     from shared.runtime.settings import MeshSettings, read_settings
     from shared.warehouse.provision import provision
 
@@ -26,13 +26,16 @@ def service(wired: Endpoints, open_service: Open, monkeypatch: pytest.MonkeyPatc
     storage = storage_client(wired.project, wired.storage)
     bucket = StorageBucket(wired.bucket, storage)
     _clear_state(bucket)
+    warehouse = bigquery_client(settings)
     provision(
-        warehouse=bigquery_client(settings),
+        warehouse=warehouse,
         storage=storage,
         bucket=wired.bucket,
         dataset=settings.dataset,
         feeds=[known_feeds()["domains"]],
     )
+    # Without a state the planner begins at the ledger's first minute.
+    run_query(warehouse, f"DELETE FROM {settings.dataset}.minutes WHERE TRUE")  # noqa: S608
     yield open_service("planner", "plan")
     _clear_state(bucket)
 

@@ -175,6 +175,13 @@ def test_one_failing_stream_does_not_stop_the_others(
     assert {message["body"]["stream"] for message in pull("ioc-pages")} == {"ioc_stream"}
 
 
+def test_streams_have_their_turn_before_landings(open_service: Open, on: pytest.MonkeyPatch) -> None:
+    """However many landings wait, their check gets the rest of the time."""
+    on.setenv("SECOPS_FEEDS", "threat_lists")
+    status, answer = poll(open_service)
+    assert (status, list(answer)) == (200, ["ioc_stream", "threat_lists"])
+
+
 def test_streams_have_logs_and_log_types_of_their_own(
     open_service: Open, pull: Pull, secops: RunningSecOps, lists: ListsControl, on: pytest.MonkeyPatch
 ) -> None:

@@ -25,7 +25,11 @@ class Items(Protocol):
 
     @property
     def stem(self) -> str:
-        """What the names of items that are set aside begin with: digits and hyphens, and others for other items."""
+        """The beginning of the names of items that are set aside: digits and hyphens, different for each object."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether the object has one item, and is given up by its own dead letter if that one is."""
 
     def since(self, first: int) -> Iterator[bytes]:
         """Yield the items from a position on."""
@@ -56,6 +60,11 @@ class PageItems:
     def stem(self) -> str:
         """The page's number."""
         return f"{self.head.sequence:010d}"
+
+    @property
+    def alone(self) -> bool:
+        """Whether the page has one item."""
+        return self.count == 1
 
     def since(self, first: int) -> Iterator[bytes]:
         """Yield the items from a position on."""

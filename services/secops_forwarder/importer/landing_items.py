@@ -36,8 +36,13 @@ class LandingItems:
 
     @property
     def stem(self) -> str:
-        """The number of the hour and the checksum of the content, which is another one if the hour lands anew."""
+        """The number of the hour and the checksum of its content, which is another one after another landing."""
         return aside_stem(self.landed)
+
+    @property
+    def alone(self) -> bool:
+        """Never: a single line too is set aside, because a redrive of the landing itself would go to the loader too."""
+        return False
 
     def since(self, first: int) -> Iterator[bytes]:
         """Yield the lines from a position on; raise Poison if the object is missing or is not the manifest's."""

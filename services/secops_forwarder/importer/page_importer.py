@@ -1,7 +1,8 @@
 """Deliver one page of a stream's log."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import datetime
 
 from services.secops_forwarder.importer.delivering import Deliveries
 from services.secops_forwarder.importer.items import PageItems
@@ -23,10 +24,17 @@ class Importer:
     """Delivers pages, and landings by their own importer; thread-safe."""
 
     def __init__(
-        self, *, bucket: Bucket, deliveries: Deliveries, streams: Iterable[Stream], feeds: Iterable[ForwardedFeed] = ()
+        self,
+        *,
+        bucket: Bucket,
+        deliveries: Deliveries,
+        streams: Iterable[Stream],
+        feeds: Iterable[ForwardedFeed] = (),
+        now: Callable[[], datetime],
     ) -> None:
         self._bucket = bucket
         self._deliveries = deliveries
+        self._now = now
         self._streams = {stream.name: stream for stream in streams}
         self.landings = LandingImporter(bucket=bucket, deliveries=deliveries, feeds=feeds)
 
@@ -38,12 +46,10 @@ class Importer:
         elif forwarded := feed or self._streams.get(message.stream):
             self._deliver(forwarded, message)
         else:
-            leave_to_the_poll(self._bucket, message, self._off(message.stream))
+            leave_to_the_poll(self._bucket, message, self._off(message.stream), self._now())
 
     def _off(self, name: str) -> str:
-        if name in FORWARDED_FEEDS:
-            return not_switched_on("feed", name, self.landings.feeds, "SECOPS_FEEDS")
-        return not_switched_on("stream", name, self._streams)
+        return self.landings.off(name) if name in FORWARDED_FEEDS else not_switched_on("stream", name, self._streams)
 
     def _deliver(self, forwarded: Forwarded, message: IocPageLanded) -> None:
         name = self._name(message)

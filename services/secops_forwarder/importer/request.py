@@ -62,7 +62,7 @@ class Form:
         Raises ValueError if it has an unexpected shape, or is nested too deeply to be cleaned.
         """
         content, unchanged = forwarded.content(item, text)
-        data = _cleaned(content) if self.clean and not forwarded.verbatim else unchanged
+        data = _cleaned(content) if self.clean and content is not None else unchanged
         at = happened(forwarded.happened(item), page.landed_at)
         labels = {**forwarded.labels(item), **({"use_case": self.use_case} if self.use_case else {})}
         fields: JsonObject = {

@@ -15,7 +15,7 @@ from services.secops_forwarder.importer.items import Items
 from services.secops_forwarder.importer.request import Form
 from services.secops_forwarder.importer.smaller_limits import SmallerLimits
 from shared.contracts.outcomes import DeadLetterType, Poison, Retryable
-from shared.runtime.json_bytes import read_object
+from shared.runtime.json_bytes import not_json, read_object
 from shared.streams.delivery_progress import Lease
 from shared.streams.forwarded import Forwarded
 
@@ -37,7 +37,7 @@ class TimeSpent(Retryable):
 
 
 class Sending:
-    """One delivery; it posts nothing more once it is late."""
+    """One delivery; it posts nothing more and sets nothing more aside once it is late."""
 
     def __init__(
         self,
@@ -67,6 +67,7 @@ class Sending:
         delivery = self._lease.delivery
         first = delivery.done if delivery.cut_at is None else min(delivery.cut_at, delivery.done)
         for piece in cut(self._entries(first), self._limits, self._form.size):
+            self._require_time()
             match piece:
                 case Chunk():
                     self._send_chunk(piece)
@@ -84,7 +85,7 @@ class Sending:
         try:
             content = read_object(item.text)
         except ValueError as error:
-            return Unreadable(item, f"item {item.position} of {self._items.what} is not valid JSON: {error}")
+            return Unreadable(item, not_json(f"item {item.position} of {self._items.what}", error))
         try:
             return Entry(item, self._form.entry(content, item.text, self._forwarded, self._items.head))
         except ValueError as error:
@@ -109,9 +110,7 @@ class Sending:
 
     def _post(self, part: Chunk, whole: Chunk) -> bool:
         """Post one request and record the outcome; return whether it was accepted."""
-        if self._late():
-            done, count = self._lease.delivery.done, self._items.count
-            raise TimeSpent(f"{done} of {count} items of {self._items.what} are delivered; the rest follows")
+        self._require_time()
         try:
             self._secops.import_logs(self._forwarded.log_type, self._form.body([entry.data for entry in part.entries]))
         except ImportRefused as error:
@@ -119,6 +118,11 @@ class Sending:
             return False
         self._record(part, whole, accepted=len(part.entries))
         return True
+
+    def _require_time(self) -> None:
+        if self._late():
+            done, count = self._lease.delivery.done, self._items.count
+            raise TimeSpent(f"{done} of {count} items of {self._items.what} are delivered; the rest follows")
 
     def _refused(self, part: Chunk, whole: Chunk, error: ImportRefused) -> None:
         if len(part.entries) > 1:
@@ -148,7 +152,7 @@ class Sending:
         if item.position in before:
             return
         poison = Poison(error_type, reason)
-        if self._items.count == 1:
+        if self._items.alone:
             raise poison
         self._keep_aside(item, poison)
         self._lease.keep(oversize=(*before, item.position))

@@ -51,7 +51,7 @@ class KnownVersions:
         return True
 
     def is_new(self, item: NewItem) -> bool:
-        """Return whether an item differs from its last version, which it is from now on."""
+        """Return whether an item differs from its last version, and remember it as the last one."""
         identity, version = _split(item.key)
         met = self._logged.get(identity)
         if met:
@@ -62,12 +62,12 @@ class KnownVersions:
         return True
 
     def appended(self, head: PageHead) -> None:
-        """Learn a page that this poll has appended; the rest of the buffer stays."""
+        """Remember the versions on a page that this poll has appended; what is still buffered stays."""
         self._learn(head)
         self._sequence = head.sequence
 
     def swept(self, project: str) -> None:
-        """Record a completed sweep, and forget the issues that are gone for long."""
+        """Record a completed sweep, and forget the issues that no sweep has met for long."""
         self._swept = True
         self._sweeps[project] = self._sweeps.get(project, 0) + 1
         gone = [name for name, (_, met) in self._logged.items() if self._sweeps_of(name) - met > _FORGOTTEN_AFTER]

@@ -1,4 +1,4 @@
-"""Where a pass through a list begins, and what a completed one allows to conclude.
+"""Where a pass through a list begins, and what is known once it is completed.
 
 A pass is one query, read to its last page. A poll first continues the pass that the log leaves open, and then begins a
 new one at the last page's `since`, which re-reads an overlap to find items that the source shows late, with an older
@@ -6,7 +6,7 @@ date. The overlap is ten minutes, or longer as long as its known items fit on on
 of few items is read far back with one request.
 
 While a pass is open, `since` is where a new one would have to begin (`listings.py`: for an ascending list its
-position); only a completed pass allows conclusions about older items.
+position); only a completed pass says that older items are known.
 """
 
 import logging

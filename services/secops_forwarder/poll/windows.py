@@ -1,4 +1,4 @@
-"""Windows of a date: what a search is bounded by, and how one that has too many hits is halved."""
+"""Windows of a date, which bound a search, and how a window with too many hits is halved."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,18 +16,18 @@ class Window:
     end: datetime | None = None
 
     def terms(self, date_term: str) -> str:
-        """Return the terms of a search; they are right whether the source includes their times or not."""
+        """Return the terms of a search for all dates of the window, whether or not the source includes the bounds."""
         after = f"{date_term}_after:{_written(self.begin - _INSTANT)}"
         return f"{after} {date_term}_before:{_written(self.end)}" if self.end else after
 
     def parts(self, cut: datetime | None) -> "list[Window]":
-        """Return this window, cut at a time if it has that time within."""
+        """Return the parts of this window before and from a time on, or the window alone if the time is not inside."""
         if cut is None or cut <= self.begin or (self.end and cut >= self.end):
             return [self]
         return [Window(self.begin, cut), Window(cut, self.end)]
 
     def halves(self, now: datetime) -> "tuple[Window, Window] | None":
-        """Return its halves, or None if it cannot be divided: it has a second, or begins in the future."""
+        """Return its halves, or None if it cannot be divided: it has only a second, or begins in the future."""
         seconds = int(((self.end or now) - self.begin) / _SECOND)
         if seconds < 1 or (self.end and seconds < 2):
             return None

@@ -56,7 +56,7 @@ class Collection:
     def written(self) -> bytes:
         """Return the item as JSON."""
         draw = self._draw("content")
-        own = self._vulnerability(draw) if self.kind == "vulnerability" else {"name": draw.words(2)}
+        special = self._vulnerability(draw) if self.kind == "vulnerability" else {"name": draw.words(2)}
         attributes: Json = {
             "collection_type": self.kind,
             "origin": "Google Threat Intelligence",
@@ -64,7 +64,7 @@ class Collection:
             "last_modification_date": self.date,
             "private": self.kind != "collection",
             "tags": [],
-            **own,
+            **special,
         }
         item: Json = {
             "id": self.id,

@@ -1,24 +1,30 @@
 """The checks of each identity's permissions."""
 
+from urllib.parse import quote
+
 import pytest
 
 from infra.doctor.access import read_access
 from infra.doctor.identities import identity_checks
+from infra.doctor.scratch import Scratch
 from shared.operations.doctor.check import Finding, Outcome
-from tests.support.google_double import Asked, GoogleDouble, refused
+from tests.support.google_double import Answer, Asked, GoogleDouble, refused
 from tests.support.healthy_project import PUBSUB, RUN, STORAGE, TABLES, UPLOAD, WHOLE, healthy, project
 
+# Of the planner, in the order in which they are tried.
+FOLDERS = ["dead/", "state/planner/", "state/replays/", "state/operators/"]
 
-def found(double: GoogleDouble, name: str) -> Finding:
+
+def found(double: GoogleDouble, name: str, scratch: Scratch | None = None) -> Finding:
     """Return what a check finds."""
-    checks = identity_checks(project(double), read_access(), secops_project="p1")
+    checks = identity_checks(project(double), read_access(), scratch or Scratch(), secops_project="p1")
     [check] = [check for check in checks if check.name == name]
     return check.look()
 
 
 def test_a_project_as_granted_passes() -> None:
     """Every identity, the callers and the dead letters pass."""
-    checks = list(identity_checks(project(healthy()), read_access(), secops_project="p1"))
+    checks = list(identity_checks(project(healthy()), read_access(), Scratch(), secops_project="p1"))
     outcomes = {check.name: check.look().outcome for check in checks}
     assert len(outcomes) == 10
     assert set(outcomes.values()) == {Outcome.PASS}
@@ -32,13 +38,34 @@ def test_streams_of_bigquery_have_folders_of_their_own() -> None:
 
 
 def test_objects_that_were_made_are_removed() -> None:
-    """Each created object is deleted, even if its creator may not delete."""
+    """Each created object is deleted in the end, even if its creator may not delete, and after an interruption."""
     double = healthy()
-    found(double, "access of loader")
-    found(double, "access of secops-poll")
-    made = [key for key in double.asked if key == UPLOAD]
+    made: list[str] = []
+
+    def create(asked: Asked) -> Answer:
+        made.extend(asked.query["name"])
+        if len(made) == len(FOLDERS):
+            raise KeyboardInterrupt
+        return {}
+
+    double.answers[UPLOAD] = create
+    with pytest.raises(KeyboardInterrupt), Scratch() as scratch:
+        found(double, "access of planner", scratch)
+    assert [name.rpartition("/")[0] + "/" for name in made] == FOLDERS
     removed = [key for key in double.asked if key.startswith(f"DELETE {STORAGE}/o/")]
-    assert len(made) == len(removed) > 0
+    assert sorted(removed) == sorted(f"DELETE {STORAGE}/o/{quote(name, safe='')}" for name in made)
+    assert not scratch.left
+
+
+def test_an_object_that_nobody_may_remove_is_named() -> None:
+    """No service may delete below dead/, so the caller does; the output names what the caller may not delete."""
+    double = healthy()
+    with Scratch() as scratch:
+        name = quote(f"dead/{scratch.name}-planner", safe="")
+        double.answers[f"DELETE {STORAGE}/o/{name}"] = refused(403, "storage.objects.delete denied")
+        assert found(double, "access of planner", scratch).outcome is Outcome.PASS
+    [left] = scratch.left
+    assert left.startswith(f"gs://landing/dead/{scratch.name}-planner: ")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from infra.doctor.scratch import Scratch
 from infra.doctor.stores import store_checks
 from shared.operations.doctor.check import Finding, Outcome
 from tests.support.google_double import GoogleDouble, refused
@@ -9,9 +10,10 @@ from tests.support.healthy_project import STORAGE, TABLES, UPLOAD, healthy, proj
 
 
 def found(double: GoogleDouble, name: str) -> Finding:
-    """Return what a check finds."""
-    [check] = [check for check in store_checks(project(double)) if check.name == name]
-    return check.look()
+    """Return what a check finds, and remove what it has made."""
+    with Scratch() as scratch:
+        [check] = [check for check in store_checks(project(double), scratch) if check.name == name]
+        return check.look()
 
 
 @pytest.mark.parametrize("name", ["location", "tables", "create existing object"])

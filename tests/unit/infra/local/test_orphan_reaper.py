@@ -8,9 +8,11 @@ import pytest
 
 from infra.local.orphan_reaper import OrphanReaper, end_groups, groups_left
 from infra.local.process import ManagedProcess, ProcessFailed, ProcessSpec
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE, wait_until
 
-STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+STUBBORN = (
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+)
 
 
 def test_groups_left_are_those_started_and_not_ended() -> None:
@@ -26,13 +28,13 @@ def test_group_that_ignores_its_end_is_killed(monkeypatch: pytest.MonkeyPatch) -
         assert stubborn.stdout
         assert stubborn.stdout.readline() == b"up\n"
         end_groups([stubborn.pid])
-        assert stubborn.wait(timeout=5) == -9
+        assert stubborn.wait(timeout=PATIENCE) == -9
 
 
 def test_group_that_is_gone_already_is_no_error() -> None:
     """A group that no longer exists is ignored."""
     with subprocess.Popen(["true"], start_new_session=True) as gone:  # noqa: S607
-        gone.wait(timeout=5)
+        gone.wait(timeout=PATIENCE)
     end_groups([gone.pid])
 
 
@@ -44,10 +46,10 @@ def test_a_module_where_the_caller_stands_is_not_taken_for_ours(
     (tmp_path / "infra" / "__init__.py").write_text("raise ImportError('another infra')")
     monkeypatch.chdir(tmp_path)
     reaper = OrphanReaper(tmp_path / "endpoints.json")
-    with subprocess.Popen(["sleep", "10"], start_new_session=True) as left:  # noqa: S607
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as left:  # noqa: S607
         reaper.started(left.pid)
         reaper.close()
-        assert left.wait(timeout=5) == -15
+        assert left.wait(timeout=PATIENCE) == -15
 
 
 def test_part_that_dies_tells_its_last_lines(tmp_path: Path) -> None:
@@ -57,7 +59,7 @@ def test_part_that_dies_tells_its_last_lines(tmp_path: Path) -> None:
     code = "for n in range(30): print('line', n)\nraise SystemExit(3)"
     reaper = OrphanReaper(tmp_path / "endpoints.json")
     process = ManagedProcess(ProcessSpec("part", (sys.executable, "-c", code), lambda: False), log, reaper)
-    wait_until(lambda: process.exit_code() is not None, 10, "the end of the part")
+    wait_until(lambda: process.exit_code() is not None, "the end of the part")
     with pytest.raises(ProcessFailed) as caught:
         process.check()
     reaper.close()

@@ -5,6 +5,7 @@ from threading import Event
 import pytest
 
 from services.downloader.background import in_background
+from tests.support.waiting import PATIENCE
 
 
 class Target:
@@ -38,7 +39,7 @@ def test_a_failure_comes_out_of_a_later_write() -> None:
     def write_on() -> None:
         with in_background(target) as writer:
             writer.write(b"bad")
-            assert target.failed.wait(20)
+            assert target.failed.wait(PATIENCE)
             for _ in range(1000):
                 writer.write(b"more")
 

@@ -25,7 +25,6 @@ def bomb(stream: bytes, count: int) -> Iterator[bytes]:
         yield stream
 
 
-@pytest.mark.timeout(60)
 def test_one_endless_line_is_held_only_up_to_its_limit() -> None:
     """The beginning of 270 MB without a newline is kept as a reject, with the full size."""
     bucket = MemoryBucket()

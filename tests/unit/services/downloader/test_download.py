@@ -23,6 +23,7 @@ from shared.operations.feed_conditions import FeedCondition, FeedConditions
 from shared.virustotal.errors import KeyRefused, NotAvailableYet, NotLicensed, PackageMissing, RequestRefused
 from tests.support.doubles import NOON, Body, Clock, Lists, Source, feed_lines, package_of
 from tests.support.memory import MemoryBucket, MemoryPublisher
+from tests.support.waiting import PATIENCE
 
 MINUTE = NOON - timedelta(hours=2)
 MANIFEST = "domains/2026/11/21/1000.json"
@@ -241,7 +242,7 @@ class SourceOfTwo(Source):
 
     def __init__(self) -> None:
         super().__init__()
-        self._both = Barrier(2, timeout=10)
+        self._both = Barrier(2, timeout=PATIENCE)
 
     @contextmanager
     def package(self, feed_path: str, minute: datetime) -> Iterator[Body]:
@@ -258,7 +259,7 @@ def test_of_two_downloads_at_once_one_commits() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=20)
+        thread.join(timeout=PATIENCE)
     assert harness.events() == [harness.manifest()] * 2
     assert sorted(harness.bucket.objects) == sorted([MANIFEST, harness.manifest().uri.removeprefix("gs://landing/")])
 

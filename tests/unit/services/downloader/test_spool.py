@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from services.downloader.spool import Spools
 from shared.contracts.outcomes import Retryable
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE, wait_until
 
 MINUTE = timedelta(minutes=1)
 SPOOLS = Spools(2**20)
@@ -48,7 +48,7 @@ class Silent(Wire):
 
     def chunks(self) -> Iterator[bytes]:
         """Wait until stopped."""
-        self.stopped.wait(20)
+        self.stopped.wait(PATIENCE)
         yield b""
 
 
@@ -66,7 +66,7 @@ def test_the_wire_is_empty_before_the_first_byte_is_used() -> None:
     """The source is read at full speed, however slow the decoder, as long as there is memory."""
     wire = Wire(CHUNKS)
     with Spools(95_000, 5_000).taken_off_the_wire(wire, MINUTE) as out:
-        assert wire.out.wait(20)
+        assert wire.out.wait(PATIENCE)
         assert b"".join(out) == b"".join(CHUNKS)
 
 
@@ -74,7 +74,7 @@ def test_the_wire_waits_when_memory_is_used_up() -> None:
     """Nothing more is read until the held bytes are used; then all of them arrive."""
     wire = Wire(CHUNKS)
     with Spools(10_000, 5_000).taken_off_the_wire(wire, MINUTE) as out:
-        wait_until(lambda: wire.given == 16, 20, "the sixteenth chunk waits for room")
+        wait_until(lambda: wire.given == 16, "the sixteenth chunk waits for room")
         assert not wire.out.wait(0.1)
         assert b"".join(out) == b"".join(CHUNKS)
 
@@ -87,9 +87,9 @@ def test_packages_share_what_they_hold_and_none_waits_for_another() -> None:
     spools = Spools(10_000, 5_000)
     first, second = Wire(CHUNKS), Wire(CHUNKS)
     with spools.taken_off_the_wire(first, MINUTE) as out:
-        wait_until(lambda: first.given == 16, 20, "the first package has all")
+        wait_until(lambda: first.given == 16, "the first package has all")
         with spools.taken_off_the_wire(second, MINUTE) as other:
-            wait_until(lambda: second.given == 6, 20, "the second has its own")
+            wait_until(lambda: second.given == 6, "the second has its own")
             assert b"".join(other) == b"".join(CHUNKS)
         assert b"".join(out) == b"".join(CHUNKS)
     assert spools.free == 10_000
@@ -100,9 +100,9 @@ def test_a_package_that_is_given_up_makes_room_for_the_others() -> None:
     spools = Spools(10_000, 1_000)
     greedy, other = Wire(CHUNKS), Wire(CHUNKS[:11])
     with spools.taken_off_the_wire(other, MINUTE) as out:
-        assert other.out.wait(20)
+        assert other.out.wait(PATIENCE)
         with spools.taken_off_the_wire(greedy, MINUTE):
-            wait_until(lambda: greedy.given == 2, 20, "the second chunk waits for room")
+            wait_until(lambda: greedy.given == 2, "the second chunk waits for room")
         assert spools.free == 0
         assert b"".join(out) == b"".join(CHUNKS[:11])
     assert spools.free == 10_000
@@ -167,4 +167,4 @@ def test_a_reader_that_waits_for_room_is_woken_at_the_limit() -> None:
         Spools(0, 2_000).taken_off_the_wire(wire, timedelta(seconds=0.2)) as out,
     ):
         list(slowly(out))
-    wait_until(lambda: "package-reader" not in [thread.name for thread in enumerate_threads()], 20, "the reader ended")
+    wait_until(lambda: "package-reader" not in [thread.name for thread in enumerate_threads()], "the reader ended")

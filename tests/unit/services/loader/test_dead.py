@@ -14,8 +14,10 @@ from shared.contracts.interfaces import LedgerRow
 from shared.contracts.messages import MinuteRequested
 from shared.contracts.outcomes import Poison
 from shared.contracts.push_envelope import Delivery, read_delivery
+from shared.feeds.definition import find_feed
 from tests.support.doubles import NOON, Clock
-from tests.support.memory import MemoryLedger
+from tests.support.landed import land
+from tests.support.memory import MemoryBucket, MemoryLedger
 
 MINUTE = NOON - timedelta(minutes=70)
 BODY = json.dumps({"feed": "domains", "minute": "2026-11-21T10:50:00Z"}).encode()
@@ -73,6 +75,18 @@ def test_a_message_that_cannot_be_read_marks_no_minute_dead(given: dict[str, str
     """The minute in the message may be merged, or missing and still to be requested; also for the first release."""
     row = dead_row(pushed(BODY, "", feed="domains", minute="2026-11-21T10:50:00Z", **given).message, NOON)
     assert (row.feed, row.minute, row.error_type) == ("domains", None, "invalid_message")
+
+
+@pytest.mark.parametrize("attributes", [{"error_type": "object_missing", "reason": "gone"}, {}])
+@pytest.mark.parametrize("prefix", ["", "eu-"])
+def test_a_letter_about_secops_leaves_the_minute_as_bigquery_has_it(prefix: str, attributes: dict[str, str]) -> None:
+    """The hour has landed for the loader, whatever SecOps lacks; the letter names the landing by its address."""
+    landed = land(MemoryBucket(), find_feed("threat_lists"), MINUTE.replace(minute=0), [])
+    given = {"CloudPubSubDeadLetterSourceSubscription": f"{prefix}secops-landings", **attributes}
+    row = dead_row(pushed(landed.body, "", **landed.attributes, **given).message, NOON)
+    assert (row.feed, row.minute, row.uri) == ("threat_lists", None, landed.uri)
+    loaders = dead_row(pushed(landed.body, "", **landed.attributes, **SPENT).message, NOON)
+    assert loaders.minute == landed.minute
 
 
 def test_a_letter_about_a_page_of_a_stream_names_it() -> None:

@@ -40,14 +40,22 @@ class Merges(Merger):
 class Folds(Folder):
     """Folds the feeds that are due, or fails."""
 
-    def __init__(self, steps: list[str], due: Sequence[str], failing: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        steps: list[str],
+        due: Sequence[str],
+        failing: Sequence[str] = (),
+        takes: Callable[[], None] = lambda: None,
+    ) -> None:
         self._steps = steps
         self._due = due
         self._failing = failing
+        self._takes = takes
 
     def is_due(self, feed: Feed, *, end: datetime) -> bool:
         """Return whether it is due."""
         del end
+        self._takes()
         return feed.name in self._due
 
     def fold(self, feed: Feed, *, end: datetime, everything: bool = False) -> FoldResult:
@@ -100,3 +108,14 @@ def test_a_fold_that_would_outlast_the_request_is_not_begun(caplog: pytest.LogCa
         answer(merges, Folds(steps, due=["domains"]), clock)
         assert steps[2:] == folds
     assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["merger.fold_postponed"]
+
+
+def test_the_question_what_is_due_counts_too(caplog: pytest.LogCaptureFixture) -> None:
+    """A fold is not begun if that question has left less than the 1,200 s that a fold may take."""
+    for seconds, folds in ((540, ["fold domains"]), (541, [])):
+        clock = Clock()
+        steps: list[str] = []
+        folder = Folds(steps, due=["domains"], takes=partial(clock.advance, seconds=seconds))
+        answer(Merges(steps), folder, clock)
+        assert steps[2:] == folds
+    assert "merger.fold_postponed" in caplog.text

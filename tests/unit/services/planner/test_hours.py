@@ -1,5 +1,6 @@
 """A feed whose packages are hours is planned, swept and replayed like one of minutes."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -12,7 +13,9 @@ from services.planner.sweep import Sweeper
 from shared.contracts.interfaces import LedgerRow, MinuteState
 from shared.contracts.messages import MinuteRequested
 from shared.contracts.minute_requests import BadRangeError
-from shared.contracts.minutes import ONE_HOUR, Period
+from shared.contracts.minutes import EVERY_MINUTE, HORIZON, ONE_HOUR, ONE_MINUTE, Period, manifest_name
+from shared.operations.accepted_replays import AcceptedReplays
+from shared.operations.coverage import planner_problems
 from shared.operations.health import STALE_AFTER
 from shared.operations.planner_state import PlanState, PlanStateStore
 from tests.support.doubles import NOON, Clock
@@ -20,12 +23,15 @@ from tests.support.memory import MemoryBucket, MemoryHistory, MemoryLedger, Memo
 
 FEED = "threat_lists"
 HOURS = Period(ONE_HOUR, timedelta(minutes=120))
+KEPT = replace(HOURS, is_kept=True)
+# The largest that the setting takes.
+_LARGEST = HORIZON // ONE_MINUTE - 62
 
 
 class Harness:
     """A planner and a sweeper with fakes; their clock begins at noon."""
 
-    def __init__(self, plan_back: int = 0) -> None:
+    def __init__(self, plan_back: int = 0, period: Period = HOURS) -> None:
         self.bucket, self.publisher, self.ledger, self.clock = (
             MemoryBucket(),
             MemoryPublisher(),
@@ -40,7 +46,7 @@ class Harness:
             ledger=lambda: self.ledger,
             now=self.clock,
             plan_back=timedelta(minutes=plan_back),
-            period=lambda _: HOURS,
+            period=lambda _: period,
         )
         self.sweeper = Sweeper(
             store=self.store,
@@ -49,8 +55,19 @@ class Harness:
             ledger=lambda: self.ledger,
             history=lambda: MemoryHistory(None),
             now=self.clock,
-            period=lambda _: HOURS,
+            period=lambda _: period,
         )
+
+    def state(self) -> PlanState:
+        """Return the planner's state."""
+        state, _ = self.store.read(FEED)
+        assert state
+        return state
+
+    def sweep(self) -> list[datetime]:
+        """Run the sweep, and return what it has requested."""
+        self.sweeper.sweep(FEED, until=self.clock() + timedelta(minutes=1))
+        return self.asked()
 
     def asked(self) -> list[datetime]:
         """Return and forget the hours that were published."""
@@ -94,6 +111,71 @@ def test_missed_hours_are_made_up_and_lost_ones_are_told() -> None:
     assert result.skipped == 8 * 24 - len(asked)
 
 
+def test_a_standstill_loses_nothing_of_a_source_that_keeps_all() -> None:
+    """All hours are requested, nothing counts as lost, and until then each is known as not requested."""
+    harness = Harness(period=KEPT)
+    harness.planner.plan(FEED)
+    first = harness.state().watermark + ONE_HOUR
+    harness.clock.advance(days=30)
+    now = harness.clock()
+    missed = list(KEPT.between(first, KEPT.last_due(now)))
+    assert list(harness.state().unrequested(now + timedelta(minutes=10), KEPT)) == missed
+    result = harness.planner.plan(FEED)
+    assert (harness.asked(), result.skipped, harness.state().lost) == (missed, 0, ())
+    assert not list(planner_problems(FEED, harness.state(), now, KEPT))
+
+
+def test_hours_older_than_a_sweep_looks_back_are_due_until_they_have_come() -> None:
+    """Messages about them can be lost too, so the sweep asks again for each that the ledger does not know."""
+    harness = Harness(period=KEPT)
+    harness.planner.plan(FEED)
+    harness.clock.advance(days=30)
+    harness.planner.plan(FEED)
+    missed = harness.asked()
+    harness.clock.advance(minutes=11)
+    assert harness.sweep() == missed
+    for one in missed:
+        harness.ledger.record([LedgerRow("merged", harness.clock(), FEED, one, lines=1, rows=1)])
+    assert not harness.sweep()
+    assert not AcceptedReplays(harness.bucket).read(FEED).replays
+
+
+@pytest.mark.parametrize("period", [EVERY_MINUTE, HOURS, KEPT, replace(KEPT, availability=timedelta(minutes=75))])
+@pytest.mark.parametrize("minute", [0, 1, 30, 59])
+def test_the_largest_plan_back_loses_nothing_at_the_first_run(period: Period, minute: int) -> None:
+    """A feed may begin before the source's oldest package by PLAN_BACK: it begins with that package."""
+    harness = Harness(_LARGEST, period)
+    harness.clock.advance(minutes=minute)
+    result = harness.planner.plan(FEED)
+    state = harness.state()
+    assert (result.skipped, state.lost) == (0, ())
+    assert harness.asked()[0] == state.first
+    assert period.still_has(state.first, harness.clock())
+
+
+def test_a_lost_state_of_a_source_that_keeps_all_begins_with_the_first_landing() -> None:
+    """Neither state nor ledger has any hour: every one since the first is requested again."""
+    harness = Harness(period=KEPT)
+    first = NOON - timedelta(days=20)
+    harness.bucket.create(manifest_name(FEED, first), b"{}")
+    harness.planner.plan(FEED)
+    assert harness.asked() == list(KEPT.between(first, KEPT.last_due(NOON)))
+
+
+def test_a_dead_hour_of_a_replay_is_asked_for_again_for_a_week() -> None:
+    """The source still has an hour of a month ago; a week after the request it is given up."""
+    harness = Harness(period=KEPT)
+    harness.planner.plan(FEED)
+    old = NOON - timedelta(days=30)
+    AcceptedReplays(harness.bucket).accept(FEED, [old], NOON)
+    harness.ledger.record([LedgerRow("dead", NOON, FEED, old, error_type="attempts_spent")])
+    harness.clock.advance(hours=1)
+    assert old in harness.sweep()
+    harness.clock.advance(days=7)
+    harness.sweep()
+    assert not AcceptedReplays(harness.bucket).read(FEED).replays
+
+
 def test_a_sweep_asks_again_for_missing_hours_only() -> None:
     """Minutes inside an hour are no packages and are never missing."""
     harness = Harness(plan_back=180)
@@ -121,6 +203,8 @@ def test_an_hour_in_reach_is_missing_and_an_old_one_expired() -> None:
     assert kinds[oldest] == "unknown"
     assert kinds[oldest - ONE_HOUR] == "expired"
     assert len(kinds) == HOURS.count(state.first, state.watermark)
+    kept = find_missing(state, [], NOON, period=KEPT)
+    assert {one.kind for one in kept} == {"unknown"}, "a source that keeps all has the old ones too"
 
 
 def test_a_feed_of_hours_that_is_up_to_date_raises_no_alarm() -> None:

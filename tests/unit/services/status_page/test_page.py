@@ -28,6 +28,7 @@ from shared.operations.open_dead_letters import DeadLetterRecord, remedy
 from shared.operations.problems import Problem
 from shared.operations.status import MeshStatus
 from tests.support.doubles import NOON, Clock
+from tests.support.waiting import PATIENCE
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 NEWEST = last_due(NOON)
@@ -198,7 +199,7 @@ def test_while_one_reads_the_others_see_what_was_read_before() -> None:
         body = next(bodies)
         if body == 2:
             started.set()
-            go_on.wait(5)
+            go_on.wait(PATIENCE)
         return body
 
     readings = Readings(read, seconds=10, clock=lambda: clock().timestamp())
@@ -206,10 +207,10 @@ def test_while_one_reads_the_others_see_what_was_read_before() -> None:
     clock.advance(seconds=11)
     slow = Thread(target=readings.latest)
     slow.start()
-    assert started.wait(5)
+    assert started.wait(PATIENCE)
     assert readings.latest().body == b"1"
     go_on.set()
-    slow.join(5)
+    slow.join(PATIENCE)
     assert readings.latest().body == b"2"
 
 

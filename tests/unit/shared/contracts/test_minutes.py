@@ -1,5 +1,6 @@
 """Minutes are whole, UTC, and bounded by the source."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -94,6 +95,22 @@ def test_what_is_due_is_served_and_what_is_not_due_may_not_be(now: datetime, per
     assert newest + period.availability + GRACE <= now < newest + period.length + period.availability + GRACE
     assert timedelta(0) <= now - HORIZON - (oldest - period.length) < period.length
     assert len(list(period.between(oldest, newest))) == period.count(oldest, newest)
+
+
+@given(
+    st.integers(0, 10**9).map(lambda seconds: MINUTE + timedelta(seconds=seconds)),
+    st.sampled_from((EVERY_MINUTE, HOURS)),
+    st.integers(-3, 3),
+)
+def test_a_source_has_seven_days_of_packages_or_all_of_them(now: datetime, period: Period, off: int) -> None:
+    """The first package that it has is the one that is asked for, or the oldest of seven days."""
+    oldest = period.oldest_served(now)
+    package = oldest + off * period.length
+    assert period.still_has(package, now) is (off >= 0)
+    assert period.first_had(package, now) == max(package, oldest)
+    keeps_all = replace(period, is_kept=True)
+    assert keeps_all.still_has(package, now)
+    assert keeps_all.first_had(package, now) == package
 
 
 def test_an_hour_is_named_by_its_first_minute() -> None:

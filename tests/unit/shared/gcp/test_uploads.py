@@ -10,6 +10,7 @@ import pytest
 
 from shared.contracts.outcomes import Misconfigured, Retryable
 from shared.gcp.storage import StorageBucket, storage_client
+from tests.support.waiting import PATIENCE
 
 
 @dataclass
@@ -75,7 +76,7 @@ def storage() -> Iterator[Storage]:
     yield storage
     server.shutdown()
     server.server_close()
-    thread.join(timeout=10)
+    thread.join(timeout=PATIENCE)
 
 
 def upload(bucket: StorageBucket, size: int, *, breaks: bool = False) -> None:

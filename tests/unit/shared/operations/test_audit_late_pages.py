@@ -82,7 +82,23 @@ def test_an_hour_that_has_not_landed_will_have_every_page(log: Log) -> None:
     """Its package is made from what is there by then."""
     log.bucket.delete(manifest_name("ioc_stream", NOON))
     log.write(NOON + timedelta(minutes=59))
+    log.land(NOON - ONE_HOUR, 0)
     assert log.late() == []
+
+
+def test_pages_from_before_the_first_landing_are_not_read() -> None:
+    """A stream that never was in BigQuery has no hours, and one that came to it later has none of before."""
+    log = Log()
+    log.write(NOON)
+    log.bucket.delete(page_name("ioc_stream", 1))
+    log.bucket.create(page_name("ioc_stream", 1), b"{}")
+    log.clock.advance(days=1)
+    assert log.late() == []
+    log.land(log.clock(), 0)
+    assert log.late() == []
+    log.land(NOON, 0)
+    [finding] = log.late()
+    assert "0000000001.json is not a page" in finding.what
 
 
 def test_a_page_that_cannot_be_read_is_named(log: Log) -> None:

@@ -21,8 +21,8 @@ from shared.runtime.settings import MeshSettings
 from shared.streams.delivery_progress import Delivery, delivery_name
 from shared.streams.page_log import page_name
 from tests.support.doubles import NOON
-from tests.support.memory import MemoryBucket
-from tests.unit.shared.operations.test_stream_status import CountedReads, CountingHarness
+from tests.support.memory import MemoryBucket, reads
+from tests.unit.shared.operations.test_stream_status import CountingHarness
 
 FEEDS = ("domains", "files", "urls", "ip_addresses", "file_behaviours")
 EVENTS_A_MINUTE = 3 * len(FEEDS)
@@ -120,9 +120,9 @@ def test_one_stuck_page_of_two_thousand_is_all_that_is_read_again() -> None:
         harness.bucket.create(page_name("ioc_stream", sequence), page.data)
         harness.bucket.create(delivery_name(page_name("ioc_stream", sequence)), done)
     assert harness.status().pages == {"waiting": 1, "delivered": MAX_PAGES - 1}
-    reads = CountedReads(harness)
+    names = reads(harness.bucket)
     assert harness.status().pages == {"waiting": 1, "delivered": MAX_PAGES - 1}
-    assert len(reads.names) < 10
+    assert len(names) < 10
 
 
 def test_without_cloud_monitoring_the_rest_of_the_status_is_there() -> None:

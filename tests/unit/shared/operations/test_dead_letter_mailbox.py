@@ -102,7 +102,7 @@ def test_letters_are_kept_while_they_are_worked_on(console: Console) -> None:
     """Their leases are extended until the command ends, whatever time an operator takes to answer."""
     console.subscriber.add("feed-minutes")
     with console.hold(extend_seconds=0.001):
-        wait_until(lambda: len(console.subscriber.extended) >= 3, 10, "three extensions")
+        wait_until(lambda: len(console.subscriber.extended) >= 3, "three extensions")
     assert set(console.subscriber.extended) == {1}
 
 
@@ -113,7 +113,7 @@ def test_letters_that_can_no_longer_be_kept_are_left_alone(console: Console) -> 
     def work() -> None:
         with console.hold(extend_seconds=0.001) as held:
             console.subscriber.fails = GoogleAPICallError("the network is down")  # type: ignore[no-untyped-call]
-            wait_until(lambda: held._failure is not None, 10, "a failed extension")
+            wait_until(lambda: held._failure is not None, "a failed extension")
             try:
                 held.redrive(held.letters)
             finally:

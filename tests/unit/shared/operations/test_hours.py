@@ -1,5 +1,6 @@
 """Coverage, gaps, status and the page of a feed whose packages are hours."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import orjson
@@ -64,6 +65,14 @@ def test_a_stopped_planner_is_told_of_in_hours() -> None:
     state = PlanState(first=hour(1), watermark=hour(5))
     [problem] = planner_problems(FEED, state, NOON + timedelta(minutes=20), HOURS)
     assert "5 hours since 2026-11-21T05:00:00Z are not requested" in str(problem)
+
+
+def test_old_hours_of_a_source_that_keeps_all_are_a_gap_until_they_are_requested() -> None:
+    """A planner that stood still for ten days has them to request; of another source they are lost and no gap."""
+    state, late = PlanState(first=hour(1), watermark=hour(5)), NOON + timedelta(days=10)
+    for period, first in ((HOURS, HOURS.oldest_served(late)), (replace(HOURS, is_kept=True), hour(6))):
+        [gap] = coverage_of(FEED, {}, state, late, period=period).gaps(late)
+        assert (gap.first, gap.trouble) == (first, "never requested")
 
 
 def test_an_hour_fills_sixty_cells_of_the_page_and_its_facts_stand_at_the_first() -> None:

@@ -2,22 +2,26 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 
 import pytest
 
 from services.secops_forwarder.importer.chunks import Limits
 from services.secops_forwarder.importer.errors import DestinationRefused, ImportRefused
 from shared.contracts.messages import MinuteLanded
+from shared.contracts.minutes import manifest_name
 from shared.contracts.outcomes import Misconfigured, TransientError
 from shared.operations.audit_landings import audit_landings
 from shared.operations.audit_streams import StreamAudit
 from shared.operations.landing_reader import LandingReader
+from shared.operations.log_readers import LogReaders
 from shared.operations.replay_landings import replay_landings
 from shared.operations.status import poll_problems
-from shared.operations.stream_logs import StreamReaders
+from shared.operations.stream_log import StreamLog
 from shared.operations.stream_status import StreamStatus, stream_status
-from shared.streams.landing_log import ForwardingStore, landing_delivery_name
+from shared.streams.landing_log import ForwardingStore, hour_number, landing_delivery_name
 from tests.support.landings import HOUR, LandingHarness, ids
+from tests.support.memory import reads
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 NEXT = HOUR + timedelta(hours=1)
@@ -31,18 +35,23 @@ def harness() -> LandingHarness:
     return harness
 
 
+def seen(reader: LandingReader, harness: LandingHarness) -> StreamLog:
+    """Return what a reader sees now."""
+    log = reader.read(harness.now())
+    assert log
+    return log
+
+
 def status(harness: LandingHarness) -> StreamStatus:
     """Read the feed's landings and return their status."""
-    log = LandingReader(harness.bucket, "threat_lists").read(harness.now())
-    assert log
-    return stream_status(log, (), harness.now())
+    return stream_status(seen(LandingReader(harness.bucket, "threat_lists"), harness), (), harness.now())
 
 
 def test_a_feed_that_was_never_on_has_no_status() -> None:
     """Nor does the status have a stream of its name."""
     harness = LandingHarness()
     harness.land(1)
-    assert StreamReaders(harness.bucket).read(harness.now()) == []
+    assert LogReaders(harness.bucket).read(harness.now()) == []
     assert not list(audit_landings(harness.bucket, EVER, harness.now()))
 
 
@@ -110,22 +119,55 @@ def test_landings_hide_no_poll_that_has_stopped(harness: LandingHarness) -> None
     """Hours land without the poll."""
     harness.now.advance(hours=3)
     harness.land(1)
-    [problem] = poll_problems(StreamReaders(harness.bucket).read(harness.now()), harness.now())
+    [problem] = poll_problems(LogReaders(harness.bucket).read(harness.now()), harness.now())
     assert str(problem) == "streams: no poll has ended since 2026-11-21T12:00Z"
 
 
 def test_a_second_look_reads_what_has_changed(harness: LandingHarness) -> None:
-    """A delivery that goes on is read again, and one that is finished is not."""
+    """A delivery that goes on is read again; one that is finished is not, nor is any landing."""
     first, second = harness.land(1), harness.land(2, NEXT)
     harness.importer().landings.handle(first)
     reader = LandingReader(harness.bucket, "threat_lists")
-    before = reader.read(harness.now())
-    harness.bucket.objects = dict(harness.bucket.objects)
+    assert [page.done for page in seen(reader, harness).pages] == [True, False]
     harness.importer().landings.handle(second)
-    after = reader.read(harness.now())
-    assert before
-    assert after
-    assert [[page.done for page in log.pages] for log in (before, after)] == [[True, False], [True, True]]
+    names = reads(harness.bucket)
+    assert [page.done for page in seen(reader, harness).pages] == [True, True]
+    assert [name for name in names if not name.startswith("state/")] == [_name(harness, second)]
+
+
+def test_hours_are_read_at_the_same_time(harness: LandingHarness) -> None:
+    """A week has 168 manifests and as many deliveries; one after another they would take seconds."""
+    for number in range(8):
+        harness.importer().landings.handle(harness.land(1, HOUR + timedelta(hours=number)))
+    together = Barrier(8, timeout=20)
+    harness.bucket.at_read = lambda name: name.startswith("state/") or together.wait()
+    assert dict(status(harness).pages) == {"delivered": 8}
+
+
+@pytest.mark.parametrize("kind", ["manifest", "delivery"])
+@pytest.mark.parametrize("error", [TransientError("503"), Misconfigured("not valid JSON")])
+def test_a_read_that_fails_is_a_problem_until_one_succeeds(
+    harness: LandingHarness, kind: str, error: Exception
+) -> None:
+    """However often the page is read meanwhile; the other hours are there."""
+    first, second = harness.land(1), harness.land(2, NEXT)
+    for landed in (first, second):
+        harness.importer().landings.handle(landed)
+    bad = manifest_name("threat_lists", HOUR) if kind == "manifest" else _name(harness, first)
+
+    def fail(name: str) -> None:
+        if name == bad:
+            raise error
+
+    harness.bucket.at_read = fail
+    reader = LandingReader(harness.bucket, "threat_lists")
+    for _ in range(3):
+        log = seen(reader, harness)
+        assert [problem.text for problem in log.problems] == [str(error)]
+        assert [page.sequence for page in log.pages if page.done] == [hour_number(NEXT)]
+    harness.bucket.at_read = lambda _: None
+    log = seen(reader, harness)
+    assert ([page.done for page in log.pages], log.problems) == ([True, True], ())
 
 
 def audit(harness: LandingHarness, since: datetime = EVER) -> StreamAudit:
@@ -163,7 +205,7 @@ def _damaged(harness: LandingHarness, landed: MinuteLanded) -> None:
     [
         (lambda harness, landed: harness.bucket.delete(_name(harness, landed)), "{} is not delivered", "gti-mesh"),
         (_changed(done=1), "{} is not delivered", "gti-mesh secops replay threat_lists 2026-11-21T09:00Z"),
-        (_changed(accepted=1), "the delivery of {} accounts for 2 of 3 notifications", "delete gs://landing/streams"),
+        (_changed(accepted=1), "the delivery of {} accounts for 2 of 3 items", "delete gs://landing/streams"),
         (_changed(items=2, done=2), "the delivery of {} is about 2 of 3 lines", "delete gs://landing/streams"),
         (_changed(oversize=(), accepted=3), "item 1 of {} was set aside, and the delivery does not", "delete gs://"),
         (_without_aside, "item 1 of {} was set aside, and its object is gone", "delete gs://landing/streams"),

@@ -20,6 +20,7 @@ from shared.streams.delivery_progress import Delivery, delivery_name
 from shared.streams.page_log import page_name
 from shared.virustotal.errors import KeyRefused
 from tests.support.doubles import NOON
+from tests.support.memory import reads
 from tests.support.streams import ForwarderHarness
 
 
@@ -166,35 +167,21 @@ def test_a_page_whose_attempts_were_spent_is_given_up(harness: CountingHarness) 
     assert (given_up.state, given_up.reason) == ("given up", "attempts spent: 100 deliveries")
 
 
-class CountedReads:
-    """Counts the reads of a bucket's objects."""
-
-    def __init__(self, harness: ForwarderHarness) -> None:
-        self.names: list[str] = []
-        self._read = harness.bucket.read
-        harness.bucket.read = self  # type: ignore[method-assign, assignment]
-
-    def __call__(self, name: str) -> object:
-        """Read an object."""
-        self.names.append(name)
-        return self._read(name)
-
-
 def test_a_second_look_reads_only_what_is_not_done() -> None:
     """A delivered page is never read again, and a page's items are counted once."""
     harness = CountingHarness()
     harness.log_pages(30)
     harness.deliver(*range(1, 29))
     harness.status()
-    reads = CountedReads(harness)
+    names = reads(harness.bucket)
     assert harness.status().notifications == 60
     folders = ("streams", "destinations", "streams/missing-log-types", "streams/conditions")
     small = [f"state/{folder}/ioc_stream.json" for folder in folders]
-    assert reads.names == small
+    assert names == small
     harness.deliver(29)
-    reads.names.clear()
+    names.clear()
     harness.status()
-    assert sorted(reads.names) == sorted([*small, delivery_name(page_name("ioc_stream", 29))])
+    assert sorted(names) == sorted([*small, delivery_name(page_name("ioc_stream", 29))])
 
 
 def test_a_stuck_page_does_not_make_the_later_ones_be_read_again() -> None:
@@ -206,15 +193,15 @@ def test_a_stuck_page_does_not_make_the_later_ones_be_read_again() -> None:
         harness.deliver(1)
     harness.deliver(*range(2, 61))
     assert harness.status().pages == {"waiting": 1, "delivered": 59}
-    reads = CountedReads(harness)
+    names = reads(harness.bucket)
     harness.status()
-    assert [name for name in reads.names if "/pages/" in name] == []
+    assert [name for name in names if "/pages/" in name] == []
     harness.secops.answers = [(TransientError("SecOps answered 503"), False)]
     with pytest.raises(TransientError):
         harness.deliver(1)
-    reads.names.clear()
+    names.clear()
     assert harness.status().pages == {"waiting": 1, "delivered": 59}
-    assert [name for name in reads.names if "/pages/" in name] == [delivery_name(page_name("ioc_stream", 1))]
+    assert [name for name in names if "/pages/" in name] == [delivery_name(page_name("ioc_stream", 1))]
 
 
 def test_pages_refused_for_one_kind_of_reason_are_one(harness: CountingHarness) -> None:
@@ -246,6 +233,23 @@ def test_a_spoilt_delivery_is_one_problem_beside_the_others(harness: CountingHar
     assert "delete it to send the page again" in problem
     harness.bucket.objects[spoilt] = kept
     assert harness.status().pages == {"delivered": 1, "waiting": 2}
+
+
+def test_a_read_that_fails_is_a_problem_until_one_succeeds(harness: CountingHarness) -> None:
+    """Although the delivery is the same before and after."""
+    failing = delivery_name(page_name("ioc_stream", 1))
+
+    def fail(name: str) -> None:
+        if name == failing:
+            raise TransientError("503")
+
+    harness.bucket.at_read = fail
+    for _ in range(2):
+        status = harness.status()
+        assert (status.pages, [problem.text for problem in status.problems()]) == ({"waiting": 3}, ["503"])
+    harness.bucket.at_read = lambda _: None
+    status = harness.status()
+    assert (status.pages, list(status.problems())) == ({"delivered": 1, "waiting": 2}, [])
 
 
 def test_a_spoilt_hint_hides_no_page(harness: CountingHarness) -> None:

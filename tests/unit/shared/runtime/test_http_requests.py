@@ -11,6 +11,7 @@ import stamina
 
 from shared.contracts.outcomes import Misconfigured, Retryable, TransientError
 from shared.runtime.http_requests import SessionPerThread, retry_after, with_retries
+from tests.support.waiting import PATIENCE
 
 
 class Request:
@@ -60,7 +61,7 @@ def test_threads_have_sessions_of_their_own() -> None:
     together = Barrier(4)
 
     def twice(_: int) -> tuple[int, int]:
-        together.wait(10)
+        together.wait(PATIENCE)
         return id(sessions()), id(sessions())
 
     with ThreadPoolExecutor(max_workers=4) as pool:

@@ -102,19 +102,6 @@ def test_other_messages_of_the_topic_are_acked(harness: LandingHarness) -> None:
     assert not list(harness.bucket.names("streams/"))
 
 
-def test_a_message_of_a_page_is_left_to_the_poll_while_the_feed_is_off(harness: LandingHarness) -> None:
-    """What the poll announces again is acked; a line that was set aside comes back as a dead letter."""
-    landed = harness.land(3)
-    harness.secops.refuses = lambda found: ImportRefused("400") if "host-1.example" in found else None
-    harness.importer().landings.handle(landed)
-    harness.feeds = []
-    harness.importer().handle(landing_message(landed))
-    for message in (harness.dead()[0], landing_message(landed).model_copy(update={"uri": f"{landed.uri}x.ndjson.gz"})):
-        with pytest.raises(Poison, match="'threat_lists' is not switched on here; SECOPS_FEEDS has: none") as off:
-            harness.importer().handle(message)
-        assert off.value.error_type == "stream_off"
-
-
 @settings(max_examples=60, deadline=None)
 @given(
     count=st.integers(1, 24),
@@ -131,34 +118,34 @@ def test_whatever_interrupts_it_every_line_is_sent_once_or_dead(
     harness.secops.refuses = lambda found: ImportRefused("400") if refused & found else None
     landed, limits = harness.land(count), Limits(3_900_000, logs)
     for steps, after in deaths:
-        with suppress(CrashError, Poison):
+        with suppress(CrashError):
             harness.importer(CrashSchedule(steps, after=after), limits=limits).landings.handle(landed)
         harness.now.advance(seconds=LEASE.total_seconds() + 1)
-    with suppress(Poison):
-        harness.importer(limits=limits).landings.handle(landed)
+    harness.importer(limits=limits).landings.handle(landed)
     found = harness.delivery(landed)
     assert (found.accepted, found.dead) == (count - len(refused), len(refused))
     assert set(harness.secops.ids()) == set(ids(count)) - refused
     once = Counter(one for body in set(harness.secops.bodies) for one in harness.secops.ids_of(body))
     assert max(once.values(), default=0) <= 1
     assert harness.secops.ids().total() <= once.total() + len(deaths) * logs
-    if count > 1:
-        assert len({message.uri for message in harness.dead()}) == len(refused)
+    assert len({message.uri for message in harness.dead()}) == len(refused)
 
 
-def test_a_line_that_is_set_aside_can_be_sent_again(harness: LandingHarness) -> None:
-    """Its dead letter is that of a page with the line, which makes the same log."""
-    landed = harness.land(3)
-    harness.secops.refuses = lambda found: ImportRefused("400: bad") if "host-1.example" in found else None
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_line_that_is_set_aside_can_be_sent_again(harness: LandingHarness, count: int) -> None:
+    """Its dead letter is that of a page with the line, which makes the same log, also if the hour has no other."""
+    landed = harness.land(count)
+    harness.secops.refuses = lambda found: ImportRefused("400: bad") if "host-0.example" in found else None
     harness.importer().landings.handle(landed)
+    assert harness.delivery(landed).finished
     [alone] = harness.dead()
     assert (alone.items, alone.stream, alone.first_date) == (1, "threat_lists", HOUR)
-    with pytest.raises(Poison, match=r"item ransomware/domain/host-1\.example: 400: bad"):
+    with pytest.raises(Poison, match=r"item ransomware/domain/host-0\.example: 400: bad"):
         harness.importer().handle(alone)
     harness.secops.refuses = lambda _: None
     harness.importer().handle(alone)
-    assert harness.secops.ids() == ids(3)
-    assert json.loads(base64.b64decode(harness.secops.logs()[-1]["data"])) == element(1)
+    assert harness.secops.ids() == ids(count)
+    assert json.loads(base64.b64decode(harness.secops.logs()[-1]["data"])) == element(0)
     assert len({log["labels"]["threat_list"]["value"] for log in harness.secops.logs()}) == 1
 
 
@@ -171,7 +158,7 @@ def test_an_oversize_line_is_set_aside(harness: LandingHarness) -> None:
     assert (harness.delivery(landed).oversize, len(harness.dead())) == ((1,), 1)
 
 
-def test_an_hour_that_lands_anew_is_delivered_anew(harness: LandingHarness) -> None:
+def test_an_hour_that_lands_again_is_delivered_again(harness: LandingHarness) -> None:
     """Positions of one content mean nothing in another; the message of the first landing changes nothing any more."""
     first = harness.land(3)
     harness.secops.answers = [(None, True), (TransientError("503"), False)]
@@ -216,6 +203,24 @@ def test_a_slow_delivery_ends_before_its_service_is_stopped(harness: LandingHarn
     assert harness.secops.ids() == ids(5)
     longest = LONGEST_DELIVERY.total_seconds() + LONGEST_IMPORT_SECONDS
     assert longest < read_topology().services["secops-import"].timeout_seconds
+
+
+def test_lines_that_are_set_aside_take_their_time_too(harness: LandingHarness) -> None:
+    """Storing many of them ends in time; each one has one dead letter, however many deliveries it takes."""
+    landed, write = harness.land(20), LONGEST_DELIVERY / 10
+    harness.bucket.at_write = lambda: harness.now.advance(seconds=write.total_seconds())
+    deliveries, finished = 0, False
+    while not finished:
+        begin, deliveries = harness.now(), deliveries + 1
+        try:
+            harness.importer(limits=Limits(200, 2)).landings.handle(landed)
+            finished = True
+        except TimeSpent:
+            pass
+        # The lease, and the record of the last line, are written before and after.
+        assert harness.now() - begin <= LONGEST_DELIVERY + 4 * write
+    assert (len(harness.dead()), harness.delivery(landed).dead) == (20, 20)
+    assert deliveries > 1
 
 
 def _without_object(harness: LandingHarness, landed: MinuteLanded) -> None:

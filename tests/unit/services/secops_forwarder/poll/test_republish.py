@@ -6,7 +6,6 @@ import pytest
 
 from services.secops_forwarder.importer.chunks import Limits
 from services.secops_forwarder.importer.errors import ImportRefused
-from shared.contracts.interfaces import Stored
 from shared.contracts.messages import IocPageLanded
 from shared.contracts.outcomes import Poison
 from shared.streams.page_log import PageLog, Published, PublishedStore
@@ -86,13 +85,7 @@ def test_a_long_backlog_is_told_of_in_parts(backlog: ForwarderHarness) -> None:
 
 def test_a_slow_bucket_does_not_cost_the_walk_its_time(backlog: ForwarderHarness) -> None:
     """A check ends at its share of the poll's time, new items are collected, and the next poll continues the check."""
-    read = backlog.bucket.read
-
-    def slowly(name: str) -> Stored | None:
-        backlog.now.advance(seconds=5)
-        return read(name)
-
-    backlog.bucket.read = slowly  # type: ignore[method-assign]
+    backlog.bucket.at_read = lambda _: backlog.now.advance(seconds=5)
     backlog.source.add(backlog.now())
     first, second = republished(backlog, minutes=5), republished(backlog, minutes=5)
     assert first[-1] == 251
