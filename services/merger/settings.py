@@ -5,8 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from services.merger.fold import KEEP_HOURS
-from shared.operations.health import FOLD_MIN_ROWS
+from shared.operations.health import FOLD_KEEP_HOURS, FOLD_MIN_ROWS
 from shared.runtime.settings import MeshSettings
 
 # BigQuery bills at least 10 MiB per query, so a smaller limit would refuse every one.
@@ -26,7 +25,7 @@ class MergerSettings(MeshSettings):
     fold_max_bytes_billed: BytesBilled = Field(None, validation_alias="FOLD_MAX_BYTES_BILLED")
     fold_min_rows: int = Field(FOLD_MIN_ROWS, ge=1, validation_alias="FOLD_MIN_ROWS")
     # Whole hours of recent that a fold leaves, the current one counted.
-    fold_keep_hours: int = Field(KEEP_HOURS, ge=0, le=48, validation_alias="FOLD_KEEP_HOURS")
+    fold_keep_hours: int = Field(FOLD_KEEP_HOURS, ge=0, le=48, validation_alias="FOLD_KEEP_HOURS")
 
     @property
     def deadline(self) -> timedelta:

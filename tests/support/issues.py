@@ -156,7 +156,7 @@ class IssuesHarness(ForwarderHarness):
 
     def poller(self, life: CrashSchedule | None = None, deadline: timedelta = timedelta(minutes=4)) -> Poller:
         """Return the poller of a new process."""
-        bucket, publisher = self._edges(life)
+        bucket, publisher = self.edges(life)
         return Poller(
             source=_NoLists(),
             issues=MortalIssues(self.source, life) if life else self.source,

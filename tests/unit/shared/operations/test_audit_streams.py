@@ -86,7 +86,7 @@ CHANGES: dict[str, tuple[Change, str, str]] = {
     "a delivery has come less far": (lambda harness: deliver(harness, done=0), "page 2 is not delivered", AGAIN),
     "a delivery counts fewer": (
         lambda harness: deliver(harness, accepted=0),
-        "the delivery of page 2 accounts for 1 of 2 notifications",
+        "the delivery of page 2 accounts for 1 of 2 items",
         AGAIN,
     ),
     "a delivery names no item that was set aside": (
