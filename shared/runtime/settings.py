@@ -105,7 +105,8 @@ def read_settings(kind: type[S], given: Mapping[str, str] | None = None) -> S:
     Variables that are given take the place of those in the environment.
     """
     try:
-        return kind.model_validate(given or {})
+        # A validation would wrap the error of a file that cannot be read.
+        return kind() if given is None else kind.model_validate(given)
     except ValidationError as error:
         first, *others = each_problem(error, _variables(kind))
         lines = ["wrong settings:", first, *others] if others else [f"wrong settings: {first}"]
