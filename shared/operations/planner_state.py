@@ -61,7 +61,7 @@ class LateRequest(BaseModel):
 
 
 class LostRange(BaseModel):
-    """Minutes, both ends inclusive, that the source had deleted before they were requested, and when they were skipped."""
+    """Minutes, both ends inclusive, that the source had deleted before their request, and when they were skipped."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -14,7 +14,7 @@ from shared.contracts.messages import IocPageLanded
 from shared.contracts.outcomes import Misconfigured
 from shared.contracts.stored_objects import read_stored
 from shared.contracts.validation_errors import describe_errors
-from shared.runtime.json_bytes import cut_list, not_json, read_object
+from shared.runtime.json_bytes import cut_list, not_json, read_object, write_list
 from shared.streams.definition import JsonObject
 from shared.streams.issue_walks import Walk
 
@@ -69,7 +69,7 @@ class Page:
 
 def write_page(head: PageHead, items: Iterable[bytes]) -> bytes:
     """Return a page's content with these items, each of them JSON."""
-    return b'%b,"items":[%b]}' % (head.model_dump_json().encode()[:-1], b",".join(items))
+    return write_list(b'%b,"items":[' % head.model_dump_json().encode()[:-1], items, b"]}")
 
 
 def read_page(data: bytes, uri: str) -> Page:

@@ -14,7 +14,8 @@ from infra.local.secops.requests import Log
 from shared.runtime.json_bytes import read_json
 from shared.streams.definition import look_up
 
-_NOTIFICATION_ID = re.compile(rb'"notification_id":\s*"([^"\\]+)"')
+_NAME = b'"notification_id":'
+_NOTIFICATION_ID = re.compile(re.escape(_NAME) + rb'\s*"([^"\\]+)"')
 
 
 class LogTypeReport(BaseModel):
@@ -171,8 +172,9 @@ def log_key(log: Log) -> str:
 
     Without either it is a digest of the data.
     """
-    # Parsing whole items would make the simulator the slowest part of every measurement.
-    if found := _NOTIFICATION_ID.search(log.data):
+    # Parsing whole items would make the simulator the slowest part of every measurement, and a regular expression takes
+    # five times as long as find to get there.
+    if found := _NOTIFICATION_ID.search(log.data, max(0, log.data.find(_NAME))):
         return found.group(1).decode()
     if threat_list := log.labels.get("threat_list"):
         element = look_up(read_json(log.data), "data")

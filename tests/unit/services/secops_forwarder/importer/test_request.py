@@ -2,6 +2,7 @@
 
 import base64
 import json
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -79,8 +80,13 @@ def _without_empties(value: object) -> object:
 
 @given(item=st.dictionaries(st.text(max_size=3), JSON, max_size=4))
 def test_cleaning_is_what_it_is_defined_as(item: dict[str, object]) -> None:
-    """Empty values are removed from the inside out, so that containers that become empty are removed too."""
+    """Empty values are removed from the inside out, so that containers that become empty are removed too.
+
+    The item itself stays as it was.
+    """
+    before = deepcopy(item)
     assert cleaned(item) == _without_empties(item)
+    assert item == before
 
 
 def test_verbatim_keeps_everything() -> None:
