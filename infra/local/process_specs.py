@@ -160,12 +160,12 @@ def service(name: str, declared: Service, port: int, environment: Mapping[str, s
             *("--host", HOST, "--port", str(port)),
         ),
         environment={
+            # BigQuery counts the changes of a table; its emulator does not.
+            "LOAD_JOBS_PER_SECOND": "1000",
             **environment,
             "K_SERVICE": name,
             "WORKERS": "1",
             "THREADS": str(declared.concurrency),
-            # BigQuery counts the changes of a table; its emulator does not.
-            "LOAD_JOBS_PER_SECOND": "1000",
             # gunicorn puts a control socket under HOME; services that share a HOME take two seconds longer to stop.
             "HOME": f"{environment['HOME']}/{name}",
         },

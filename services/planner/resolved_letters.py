@@ -1,7 +1,7 @@
-"""Take dead letters whose minute has come since out of Pub/Sub, as `gti-mesh dead discard --resolved` does.
+"""Remove dead letters from Pub/Sub whose minute has arrived since, as `gti-mesh dead discard --resolved` does.
 
-Nothing is left to do about them, and the alarm on waiting letters counts them. A run takes a bounded number; the next
-one continues. While an operator handles the letters, a run does nothing.
+Nobody needs them, and the alarm on waiting letters counts them. A run removes a limited number, and the next one
+continues. While an operator's command handles the letters, a run does nothing.
 """
 
 import logging
