@@ -21,7 +21,7 @@ from shared.operations.open_dead_letters import DeadLetterRecord, unhandled_dead
 # Letters about pages name no minute.
 _TOPICS = (FEED_MINUTES, MINUTES_LANDED)
 # Of each topic; 2,000 letters are read in four pulls, and copied in less than a minute.
-_MOST = 2000
+_MAX_LETTERS = 2000
 _READ_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class ResolvedLetters:
         *,
         unhandled: Callable[[Mesh, datetime], Sequence[DeadLetterRecord]] = unhandled_dead_letters,
         subscriber: Callable[[], SubscriberClient] = SubscriberClient,
-        most: int = _MOST,
+        most: int = _MAX_LETTERS,
     ) -> None:
         self._mesh = mesh
         self._now = now
