@@ -62,8 +62,7 @@ class Folder:
             "foldable.sql", feed, end, keep_hours=self._keep_hours, chance_hours=FOLD_CHANCE_HOURS
         )
         if is_fold_overdue(older["old_rows"], base):
-            text = "merger.fold_overdue: %d rows of recent wait for a fold for %d hours or more, and base has %d"
-            log.warning(text, older["old_rows"], FOLD_CHANCE_HOURS, base)
+            log.warning("merger.fold_overdue: %d rows wait for a fold, and base has %d", older["old_rows"], base)
         return bool(older["foldable_rows"] >= wanted)
 
     def fold(self, feed: Feed, *, end: datetime, everything: bool = False) -> FoldResult:

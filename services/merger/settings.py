@@ -15,9 +15,9 @@ BytesBilled = Annotated[int, Field(ge=10 * 1024**2)] | None
 class MergerSettings(MeshSettings):
     """Limits of merges and of folds: seconds, rows, and the maximum bytes billed (unset: no limit)."""
 
-    # The schedule waits 1,800 s; an interrupted transaction is billed too.
     # How often the schedule calls; it decides which feed's turn is first.
     every_minutes: int = Field(30, ge=5, le=30, validation_alias="MERGE_EVERY_MINUTES")
+    # The schedule waits 1,800 s; an interrupted transaction is billed too.
     deadline_seconds: int = Field(1500, ge=1, le=1500, validation_alias="MERGE_DEADLINE_SECONDS")
     max_lines: int = Field(5_000_000, ge=1, validation_alias="MERGE_MAX_LINES")
     max_bytes_billed: BytesBilled = Field(None, validation_alias="MERGE_MAX_BYTES_BILLED")

@@ -4,7 +4,7 @@ A listing has the checksums, and a delivery that of its page, so pages are read 
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -27,7 +27,7 @@ _OBJECT = re.compile(r".*/(pages|oversize)/(\d{10})(-\d{4})?(\.delivery)?\.json"
 
 @dataclass(frozen=True)
 class StreamAudit:
-    """The findings about one stream."""
+    """The findings about one stream; pages counts those that were compared with their deliveries."""
 
     stream: str
     pages: int
@@ -67,11 +67,12 @@ def audit_streams(bucket: Bucket, since: datetime, *, deep: bool, now: datetime)
     for name, stream in known_streams().items():
         log = _listed(bucket, name)
         if log.pages or log.deliveries:
-            findings = [*_gone(log), *(one for number in log.pages for one in _of_page(log, number, since, now))]
-            findings += _oversize(log)
+            recent = [number for number, listed in log.pages.items() if listed.created >= since]
+            findings = [*_gone(log), *(one for number in recent for one in _of_page(log, number, now))]
+            findings += _oversize(log, recent)
             findings += late_pages(bucket, name, log.pages, since) if name in known_feeds() else ()
             findings += _twice(bucket, stream) if deep and not findings else ()
-            yield StreamAudit(name, len(log.pages), tuple(findings))
+            yield StreamAudit(name, len(recent), tuple(findings))
 
 
 def _listed(bucket: Bucket, stream: str) -> _Log:
@@ -101,10 +102,8 @@ def _gone(log: _Log) -> Iterator[Finding]:
         yield Finding(f"page {sequence} is gone", log.restore(page_name(log.stream, sequence)))
 
 
-def _of_page(log: _Log, sequence: int, since: datetime, now: datetime) -> Iterator[Finding]:
+def _of_page(log: _Log, sequence: int, now: datetime) -> Iterator[Finding]:
     listed = log.pages[sequence]
-    if listed.created < since:
-        return
     try:
         delivery = find_delivery(log.bucket, listed.name)
     except Misconfigured as error:
@@ -135,10 +134,10 @@ def delivery_findings(what: str, delivery: Delivery, aside: Collection[int], ste
         yield Finding(f"item {position} of {what} was set aside, and the delivery does not name it", step)
 
 
-def _oversize(log: _Log) -> Iterator[Finding]:
-    """Yield set-aside items that no longer equal those of their pages."""
+def _oversize(log: _Log, pages: Container[int]) -> Iterator[Finding]:
+    """Yield set-aside items that no longer equal those of these pages."""
     for (sequence, position), listed in log.oversize.items():
-        if sequence in log.pages and _items(log, listed.name)[:1] != _item_of_page(log, sequence, position):
+        if sequence in pages and _items(log, listed.name)[:1] != _item_of_page(log, sequence, position):
             text = f"item {position} of page {sequence} was set aside, and its object has changed"
             yield Finding(text, log.restore(listed.name))
 

@@ -16,7 +16,7 @@ from shared.contracts.stored_objects import read_stored
 from shared.contracts.validation_errors import describe_errors
 from shared.runtime.json_bytes import cut_list, not_json, read_object, write_list
 from shared.streams.definition import JsonObject
-from shared.streams.issue_walks import Walk
+from shared.streams.issue_progress import ProjectProgress
 
 
 class NotAPage(Misconfigured):
@@ -161,7 +161,7 @@ class Published(BaseModel):
     The log is complete before `since`, so no pass needs to begin earlier; before the first page it is the start of the
     first pass. `ended` is the page whose open pass has ended since, and pass_began is when the last completed pass
     began. swept_at is when the last check for undelivered pages began; an interrupted check began at looking_since and
-    has reached the page `looked`. walks are those of issues, by project.
+    has reached the page `looked`. walks, as the object calls it, is the progress of issues, by project.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -175,7 +175,7 @@ class Published(BaseModel):
     looking_since: AwareDatetime | None = None
     looked: int = 0
     look: Look | None = None
-    walks: dict[str, Walk] = {}
+    walks: dict[str, ProjectProgress] = {}
 
     @computed_field  # type: ignore[prop-decorator]
     @property

@@ -22,7 +22,7 @@ from shared.virustotal.list_reader import ApiReader
 from shared.virustotal.listing import continuation, valid_json
 
 _NAMES = "the names of threat lists"
-_MOST_PAGES_OF_NAMES = 10
+_MAX_PAGES_OF_NAMES = 10
 # The largest limit that is known to be accepted.
 LIMIT = 4000
 FILES = ("file",)
@@ -101,13 +101,13 @@ class ThreatListReader:
         """
         found: set[str] = set()
         cursor: str | None = None
-        for _ in range(_MOST_PAGES_OF_NAMES):
+        for _ in range(_MAX_PAGES_OF_NAMES):
             before_request()
             named, cursor = self._named(cursor)
             found |= named
             if cursor is None:
                 return tuple(sorted(found))
-        raise TransientError(f"{_NAMES}: more than {_MOST_PAGES_OF_NAMES} pages")
+        raise TransientError(f"{_NAMES}: more than {_MAX_PAGES_OF_NAMES} pages")
 
     def _named(self, cursor: str | None) -> tuple[set[str], str | None]:
         query = f"?{urlencode({'cursor': cursor})}" if cursor else ""

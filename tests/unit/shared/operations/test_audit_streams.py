@@ -125,10 +125,12 @@ def test_a_step_that_is_named_mends_it(harness: ForwarderHarness) -> None:
 
 
 def test_since_leaves_older_pages_alone(harness: ForwarderHarness) -> None:
-    """Deliveries of pages before the start time are not read."""
+    """Pages before the start time are not counted, and neither their deliveries nor their set-aside items are read."""
+    rewrite(harness, OVERSIZE, b"domain", b"nomaid")
     harness.bucket.delete(DELIVERY)
-    assert audit(harness).findings
-    assert audit(harness, since=harness.now()).findings == ()
+    everything, later = audit(harness), audit(harness, since=harness.now())
+    assert (everything.pages, len(everything.findings)) == (3, 2)
+    assert (later.pages, later.findings) == (0, ())
 
 
 def test_a_page_that_was_given_up_is_a_dead_letter_and_no_mismatch(harness: ForwarderHarness) -> None:

@@ -5,7 +5,7 @@ import pytest
 from services.secops_forwarder.poll.known_versions import KnownVersions, identity_of
 from services.secops_forwarder.poll.page_buffer import NewItem
 from shared.contracts.outcomes import Misconfigured
-from shared.streams.issue_walks import Versions
+from shared.streams.issue_progress import Versions
 from shared.streams.page_log import PageHead, PageLog
 from tests.support.doubles import NOON
 from tests.support.memory import MemoryBucket
