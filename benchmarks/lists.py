@@ -1,8 +1,8 @@
 """An hour of all threat lists through the whole mesh on this machine: `make bench-lists`.
 
-Planner, downloader, loader and merger are real processes, with the emulators and the simulator beside them. Every list
-has so many indicators that no answer is full. The simulator writes the lists
-before an hour is measured, and its clock stands still, so that it only sends them.
+Planner, downloader, loader and merger are real processes; the emulators and the simulator run on the same machine. No
+list has more indicators than one answer can have. The simulator prepares the answers before an hour is measured, and
+its clock stands still, so that the measurement has only the sending of them.
 """
 
 import argparse

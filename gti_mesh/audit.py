@@ -9,7 +9,7 @@ import typer
 
 from gti_mesh.parameters import State, Yes, minute
 from gti_mesh.printing import say
-from shared.contracts.minutes import utc_now
+from shared.contracts.minutes import format_minute, utc_now
 
 if TYPE_CHECKING:
     from shared.operations.mesh import Mesh
@@ -43,6 +43,7 @@ def audit(
     from shared.operations.findings import Audited
 
     mesh, now = find_mesh(state), utc_now()
+    refuse_future(since, now)
     if not mesh.settings.bigquery_emulator:
         ask_first(mesh, since, deep=deep, now=now, yes=yes)
     balanced = True
@@ -58,6 +59,12 @@ def audit(
             say(f"  {finding.what}", f"    {finding.remedy}")
         balanced = balanced and not found.findings
     raise typer.Exit(0 if balanced else 1)
+
+
+def refuse_future(since: datetime | None, now: datetime) -> None:
+    """Raise BadParameter for a time that has no minutes: an audit of nothing would find no mismatch."""
+    if since and since > now:
+        raise typer.BadParameter(f"--since {format_minute(since)} is in the future, and nothing would be compared")
 
 
 def ask_first(mesh: "Mesh", since: datetime | None, *, deep: bool, now: datetime, yes: bool) -> None:

@@ -1,8 +1,10 @@
 """The `gti-mesh` command: its subcommands and its error messages."""
 
 import importlib.util
+import logging
 import os
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -56,11 +58,13 @@ app.add_typer(secops_app, name="secops")
 app.add_typer(migrate_app, name="migrate")
 
 
-def main() -> None:
+def main(command: Callable[[], object] = app) -> None:
     """Run the command; expected errors are one line on standard error; users never see a stack trace."""
     hide_emulators_packages()
+    # A retry that helps is of no interest here, and the error of the last one is shown.
+    logging.getLogger("stamina").setLevel(logging.ERROR)
     try:
-        app()
+        command()
     except MeshError as error:
         _fail(str(error))
     except KeyboardInterrupt:

@@ -78,7 +78,10 @@ def _stream(settings: SecOpsSettings, name: str) -> Stream:
 
 def _explain(verified: Verified, name: str, say: Callable[[str], None]) -> None:
     if verified.found > verified.delivered:
-        say(f"{verified.found - verified.delivered} are there twice: delivery is at least once")
+        say(
+            f"{verified.found - verified.delivered} more than delivered: some twice, as delivery is at least once, or"
+            f" of another sender; so some of {name} were searched one by one"
+        )
     for item in verified.missing:
         say(f"missing: {item.text}, of page {item.page}")
     if pages := sorted({item.page for item in verified.missing}):

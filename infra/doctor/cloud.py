@@ -56,9 +56,9 @@ def cloud_checks(
     streams: Sequence[Stream],
     secops_project: str,
 ) -> Iterator[Check]:
-    """Yield every check; those of Google's undocumented behaviour come last and make resources in `scratch`.
+    """Yield every check; those of Google's undocumented behaviour come last. What checks make, `scratch` removes.
 
-    `streams` and `secops_project` are empty while SecOps is off.
+    `streams` are those that are polled, for SecOps or BigQuery. `secops_project` is empty while SecOps is off.
     """
     mesh_dataset = f"{project.id}.{project.dataset}"
     yield from deployment_checks(project, secops_on=bool(secops_project))

@@ -14,7 +14,7 @@ from sqlglot import exp
 
 
 def statement_type(sql: str) -> str:
-    """Return BigQuery's `statementType`: SELECT for a query, SCRIPT for a script, "" if it cannot be parsed.
+    """Return BigQuery's `statementType`: SELECT for a query, SCRIPT for a script, "" if it is not a statement.
 
     The emulator has no type for `UNION ALL` and for some statements that write.
     """
@@ -30,7 +30,10 @@ def statement_type(sql: str) -> str:
         tree = sqlglot.parse_one(text, read="bigquery")
     except sqlglot.errors.ParseError:
         return ""
-    return "SELECT" if isinstance(tree, exp.Query) else tree.key.upper()
+    if isinstance(tree, exp.Query):
+        return "SELECT"
+    # A word, or an expression with or without a name.
+    return "" if isinstance(tree, (exp.Condition, exp.Alias)) else tree.key.upper()
 
 
 def without_rows(query: str) -> str:

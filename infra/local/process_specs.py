@@ -20,6 +20,9 @@ _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "JAVA_HOME")
 # Only for reaching the real VirusTotal through a company's proxy.
 _OUTWARD = ("HTTPS_PROXY", "https_proxy", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
+# SecOps: some days of logs, for `gti-mesh secops verify`.
+_LOGS_KEPT = 10_000
+
 # The emulator lives for minutes to hours on a small heap: a quick start is worth more than peak speed.
 _JVM_OPTIONS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-Xmx512m")
 
@@ -143,7 +146,10 @@ def secops(port: int, state: StateFolder, environment: Mapping[str, str]) -> Pro
     """Return the SecOps simulator."""
     return ProcessSpec(
         name="secops",
-        command=_module("infra.local.secops", "--port", str(port), "--journal", str(state.secops / "accepted.jsonl")),
+        command=_module(
+            "infra.local.secops",
+            *("--port", str(port), "--journal", str(state.secops / "accepted.jsonl"), "--keep", str(_LOGS_KEPT)),
+        ),
         environment=environment,
         ready=answers(port, "/healthz"),
         stop_seconds=1.0,
@@ -160,12 +166,12 @@ def service(name: str, declared: Service, port: int, environment: Mapping[str, s
             *("--host", HOST, "--port", str(port)),
         ),
         environment={
+            # BigQuery counts the changes of a table; its emulator does not.
+            "LOAD_JOBS_PER_SECOND": "1000",
             **environment,
             "K_SERVICE": name,
             "WORKERS": "1",
             "THREADS": str(declared.concurrency),
-            # BigQuery counts the changes of a table; its emulator does not.
-            "LOAD_JOBS_PER_SECOND": "1000",
             # gunicorn puts a control socket under HOME; services that share a HOME take two seconds longer to stop.
             "HOME": f"{environment['HOME']}/{name}",
         },

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dotenv import dotenv_values
-from pydantic import SecretStr
 from rich.console import Console
 
 from infra.endpoints import Endpoints
@@ -23,7 +22,7 @@ from shared.contracts.minutes import last_due
 from shared.contracts.outcomes import MeshError, Misconfigured, Retryable
 from shared.feeds.definition import Feed, find_feed, find_package_feed, find_stream_feed
 from shared.operations.provision import open_moves, provision_mesh
-from shared.runtime.settings import MeshSettings, VirusTotalSettings
+from shared.runtime.settings import MeshSettings, VirusTotalSettings, read_settings
 from shared.runtime.terminal import line
 from shared.virustotal.check_key import feeds_without_licence
 from shared.virustotal.client import FixedKey, VirusTotal
@@ -141,10 +140,14 @@ def _api_url(settings: Mapping[str, str]) -> str:
 
 
 def check_key(settings: Mapping[str, str], contents: Contents, console: Console) -> None:
-    """Check the key with the source, and print the feeds that it does not cover."""
+    """Check key and address, then the key with the source, and print the feeds that it does not cover.
+
+    Raises Misconfigured for a value that no service would start with, before anything is requested.
+    """
     if not contents.source.api_url:
         return
-    source = VirusTotal(api_url=contents.source.api_url, key=FixedKey(SecretStr(settings["VT_API_KEY"].strip())))
+    key = read_settings(VirusTotalSettings, settings).api_key
+    source = VirusTotal(api_url=contents.source.api_url, key=FixedKey(key))
     feeds = [find_feed(name) for name in contents.feeds]
     try:
         refused = feeds_without_licence(source, feeds, last_due(datetime.now(UTC)))

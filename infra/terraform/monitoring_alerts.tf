@@ -96,7 +96,7 @@ locals {
       enabled = local.feeds
       conditions = {
         # One run may find what it folds itself; two in a row have not.
-        "recent above a fifth of base" = {
+        "rows that wait for a fold" = {
           filter = "${local.log_metric}/fold_overdue\""
           period = local.two_merges, aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = local.by_feed, above = 1, for = 0
         }

@@ -13,7 +13,7 @@ locals {
     loaded          = { events = ["loader.loaded"], description = "minutes loaded into staging", chart = "Minutes loaded, a load job each" }
     merged          = { events = ["merger.merged"], description = "merges that moved rows", chart = "Merges" }
     folded          = { events = ["merger.folded"], description = "folds of newest versions", chart = "Folds" }
-    fold_overdue    = { events = ["merger.fold_overdue"], description = "runs of the merger that found recent above a fifth of base" }
+    fold_overdue    = { events = ["merger.fold_overdue"], description = "runs of the merger that found too many rows waiting for a fold" }
     failed_folds    = { events = ["merger.fold_failed"], description = "folds that failed and changed nothing", chart = "Failed folds" }
     absent          = { events = ["downloader.absent"], description = "minutes that the source does not have", chart = "Absent at the source" }
     dead            = { events = ["loader.dead"], description = "dead letters recorded in the ledger", chart = "Dead letters recorded" }

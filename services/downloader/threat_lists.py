@@ -27,7 +27,7 @@ class ListSource(Protocol):
 
     limit: int
 
-    def names(self) -> Sequence[str]:
+    def names(self, before_request: Callable[[], None]) -> Sequence[str]:
         """Return the lists that the source names."""
 
     def indicators(self, name: str, hour: datetime, kind: str | None = None) -> list[Indicator]:
@@ -110,8 +110,7 @@ class _Hour:
     cut: list[str] = field(default_factory=list)
 
     def names(self) -> Sequence[str]:
-        self._count()
-        return self.source.names()
+        return self.source.names(self._count)
 
     def lines(self, name: str) -> Iterator[bytes]:
         """Yield the lines of a list."""

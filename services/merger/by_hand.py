@@ -3,11 +3,12 @@
 from datetime import timedelta
 
 from services.merger.build import sql_runner
-from services.merger.fold import KEEP_HOURS, Folder, FoldResult
+from services.merger.fold import Folder, FoldResult
 from shared.contracts.minutes import utc_now
 from shared.contracts.outcomes import Misconfigured
 from shared.feeds.definition import Feed
 from shared.gcp.bigquery import RETRY, SECONDS, bigquery_errors
+from shared.operations.health import FOLD_KEEP_HOURS
 from shared.operations.mesh import Mesh
 from shared.warehouse.provision import how_to_move, move_is_open
 from shared.warehouse.tables import base, recent
@@ -39,6 +40,6 @@ def fold_by_hand(mesh: Mesh, feed: Feed, *, everything: bool = False) -> FoldRes
         dataset=mesh.dataset,
         now=utc_now,
         min_rows=1,
-        keep_hours=KEEP_HOURS,
+        keep_hours=FOLD_KEEP_HOURS,
     )
     return folder.fold(feed, end=utc_now() + _DEADLINE, everything=everything)

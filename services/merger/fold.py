@@ -9,7 +9,7 @@ from datetime import datetime
 from services.merger.transactions import RunSql, Transactions
 from shared.contracts.minutes import format_minute
 from shared.feeds.definition import Feed
-from shared.operations.health import is_fold_overdue
+from shared.operations.health import FOLD_CHANCE_HOURS, is_fold_overdue
 
 log = logging.getLogger(__name__)
 
@@ -17,8 +17,6 @@ log = logging.getLogger(__name__)
 SHARE = 10
 # A job may change 4,000 partitions (cloud.google.com/bigquery/quotas); those of recent are hours.
 _MAX_HOURS = 3000
-KEEP_HOURS = 2
-"""Whole hours of recent that a fold leaves by default, the current one counted: nothing is inserted into the others."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +58,12 @@ class Folder:
         wanted = max(base / SHARE, self._min_rows)
         if recent < wanted:
             return False
-        if is_fold_overdue(recent, base):
-            log.warning("merger.fold_overdue: recent has %d rows beside %d of base", recent, base)
-        foldable = self._transactions.read("foldable.sql", feed, end, keep_hours=self._keep_hours)
-        return bool(foldable["foldable_rows"] >= wanted)
+        older = self._transactions.read(
+            "foldable.sql", feed, end, keep_hours=self._keep_hours, chance_hours=FOLD_CHANCE_HOURS
+        )
+        if is_fold_overdue(older["old_rows"], base):
+            log.warning("merger.fold_overdue: %d rows wait for a fold, and base has %d", older["old_rows"], base)
+        return bool(older["foldable_rows"] >= wanted)
 
     def fold(self, feed: Feed, *, end: datetime, everything: bool = False) -> FoldResult:
         """Fold in one transaction, which changes nothing if it does not end by `end`.

@@ -5,8 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from services.merger.fold import KEEP_HOURS
-from shared.operations.health import FOLD_MIN_ROWS
+from shared.operations.health import FOLD_KEEP_HOURS, FOLD_MIN_ROWS
 from shared.runtime.settings import MeshSettings
 
 # BigQuery bills at least 10 MiB per query, so a smaller limit would refuse every one.
@@ -16,9 +15,9 @@ BytesBilled = Annotated[int, Field(ge=10 * 1024**2)] | None
 class MergerSettings(MeshSettings):
     """Limits of merges and of folds: seconds, rows, and the maximum bytes billed (unset: no limit)."""
 
-    # The schedule waits 1,800 s; an interrupted transaction is billed too.
     # How often the schedule calls; it decides which feed's turn is first.
     every_minutes: int = Field(30, ge=5, le=30, validation_alias="MERGE_EVERY_MINUTES")
+    # The schedule waits 1,800 s; an interrupted transaction is billed too.
     deadline_seconds: int = Field(1500, ge=1, le=1500, validation_alias="MERGE_DEADLINE_SECONDS")
     max_lines: int = Field(5_000_000, ge=1, validation_alias="MERGE_MAX_LINES")
     max_bytes_billed: BytesBilled = Field(None, validation_alias="MERGE_MAX_BYTES_BILLED")
@@ -26,7 +25,7 @@ class MergerSettings(MeshSettings):
     fold_max_bytes_billed: BytesBilled = Field(None, validation_alias="FOLD_MAX_BYTES_BILLED")
     fold_min_rows: int = Field(FOLD_MIN_ROWS, ge=1, validation_alias="FOLD_MIN_ROWS")
     # Whole hours of recent that a fold leaves, the current one counted.
-    fold_keep_hours: int = Field(KEEP_HOURS, ge=0, le=48, validation_alias="FOLD_KEEP_HOURS")
+    fold_keep_hours: int = Field(FOLD_KEEP_HOURS, ge=0, le=48, validation_alias="FOLD_KEEP_HOURS")
 
     @property
     def deadline(self) -> timedelta:

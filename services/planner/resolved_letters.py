@@ -1,7 +1,7 @@
-"""Take dead letters whose minute has come since out of Pub/Sub, as `gti-mesh dead discard --resolved` does.
+"""Remove dead letters from Pub/Sub whose minute has arrived since, as `gti-mesh dead discard --resolved` does.
 
-Nothing is left to do about them, and the alarm on waiting letters counts them. A run takes a bounded number; the next
-one continues. While an operator handles the letters, a run does nothing.
+Nobody needs them, and the alarm on waiting letters counts them. A run removes a limited number, and the next one
+continues. While an operator's command handles the letters, a run does nothing.
 """
 
 import logging
@@ -21,7 +21,7 @@ from shared.operations.open_dead_letters import DeadLetterRecord, unhandled_dead
 # Letters about pages name no minute.
 _TOPICS = (FEED_MINUTES, MINUTES_LANDED)
 # Of each topic; 2,000 letters are read in four pulls, and copied in less than a minute.
-_MOST = 2000
+_MAX_LETTERS = 2000
 _READ_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class ResolvedLetters:
         *,
         unhandled: Callable[[Mesh, datetime], Sequence[DeadLetterRecord]] = unhandled_dead_letters,
         subscriber: Callable[[], SubscriberClient] = SubscriberClient,
-        most: int = _MOST,
+        most: int = _MAX_LETTERS,
     ) -> None:
         self._mesh = mesh
         self._now = now

@@ -30,7 +30,7 @@ _MAX_MINUTES = 7 * 24 * 60
 _LEAVE_OUT = "belongs to the stream {0}: leave VT_FILTERS and VT_ORDER out, and set STREAMS={0}"
 
 _SPAN = re.compile(r"-?(\d{1,5})([mhdw])", re.ASCII)
-_MOST_RELATIONS = 3
+_MAX_RELATIONS = 3
 _MINUTES = {"m": 1, "h": 60, "d": 24 * 60, "w": 7 * 24 * 60}
 
 
@@ -86,9 +86,9 @@ def _main_order(text: str) -> str:
 def _relations(names: tuple[str, ...]) -> tuple[str, ...]:
     if unknown := [name for name in names if name not in RELATIONS]:
         raise ValueError(f"unknown relation {unknown[0]!r}; known relations: {', '.join(sorted(RELATIONS))}")
-    if len(names) > _MOST_RELATIONS:
+    if len(names) > _MAX_RELATIONS:
         raise ValueError(
-            f"{len(names)} relations; at most {_MOST_RELATIONS}, because each costs a request per collection"
+            f"{len(names)} relations; at most {_MAX_RELATIONS}, because each costs a request per collection"
         )
     return names
 

@@ -54,7 +54,7 @@ def read_manifest(bucket: Bucket, feed: str, minute: datetime) -> MinuteLanded |
 
 
 def read_manifest_as(kind: type[L], bucket: Bucket, feed: str, minute: datetime) -> L | None:
-    """Return a minute's manifest as a model of its own."""
+    """Return a minute's manifest, read as this model; otherwise like read_manifest()."""
     name = manifest_name(feed, minute)
     remedy = f"to land the minute again: {replay_command(feed, minute, minute, '--replace', '--force')}"
     landed, _ = read_stored(bucket, name, kind, remedy=remedy)

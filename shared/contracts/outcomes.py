@@ -30,7 +30,7 @@ DeadLetterType = Literal[
 ]
 """Why a message was dead-lettered. Types are added, never renamed: the ledger keeps them."""
 
-_Passing = Literal["trouble", "quota_spent", "key_refused", "misconfigured"]
+_Passing = Literal["trouble", "quota_spent", "key_refused", "misconfigured", "pass_too_long"]
 ErrorType = DeadLetterType | _Passing
 """Why something failed, including failures that are retried."""
 

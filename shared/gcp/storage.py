@@ -206,6 +206,12 @@ class StorageBucket:
             except PreconditionFailed:
                 # A retry after a lost response finds the object that it wrote itself.
                 return (found := self.read(name)) is not None and found.data == data
+            except Forbidden:
+                # Who may only create may be refused for the missing right to overwrite instead; it is not documented.
+                found = None if generation else self.read(name)
+                if found is None:
+                    raise
+                return found.data == data
             return True
 
     @contextmanager

@@ -63,7 +63,7 @@ class _Audit:
         with ThreadPoolExecutor(_READERS) as readers:
             looked = [found for found in readers.map(self._hour, manifests) if found is not None]
         findings = tuple(finding for found in looked for finding in found)
-        return StreamAudit(f"{self.feed} to SecOps", len(looked), findings, unit="hours")
+        return StreamAudit(f"{self.feed} to SecOps", len(looked), findings, unit="hour")
 
     def _is_since(self, listed: Listed, since: datetime) -> bool:
         hour = manifest_minute(listed.name)
@@ -87,17 +87,17 @@ class _Audit:
         number = hour_number(landed.minute)
         what, again = written("hour", number), replay_command(self.feed, "hour", number, number)
         name = landing_delivery_name(self.bucket, landed.uri)
-        anew = f"delete {self.bucket.uri(name)}, then {again}"
+        step = f"delete {self.bucket.uri(name)}, then {again}"
         try:
             delivery = read_delivery(self.bucket, name)
         except Misconfigured as error:
-            yield Finding(f"the delivery of {what} cannot be read: {error}", anew)
+            yield Finding(f"the delivery of {what} cannot be read: {error}", step)
             return
         if delivery is None or not delivery.finished:
             if self.now - listed.created > UNDELIVERED_AFTER and not (delivery and delivery.reason):
                 yield Finding(f"{what} is not delivered", again)
             return
         if delivery.items != items_of(landed):
-            yield Finding(f"the delivery of {what} is about {delivery.items} of {items_of(landed)} lines", anew)
+            yield Finding(f"the delivery of {what} is about {delivery.items} of {items_of(landed)} lines", step)
             return
-        yield from delivery_findings(what, delivery, self.aside.get(aside_stem(landed), ()), anew)
+        yield from delivery_findings(what, delivery, self.aside.get(aside_stem(landed), ()), step)

@@ -4,10 +4,9 @@ A listing has the checksums, and a delivery that of its page, so pages are read 
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
 
 from shared.contracts.interfaces import Bucket, Listed
 from shared.contracts.outcomes import Misconfigured
@@ -16,6 +15,7 @@ from shared.operations.audit_late_pages import late_pages
 from shared.operations.findings import Finding, number_of
 from shared.operations.health import DELIVERY_OVERDUE
 from shared.operations.stream_accounts import StreamAccounts, read_pages
+from shared.operations.stream_log import Unit
 from shared.streams.definition import Stream, known_streams
 from shared.streams.delivery_progress import Delivery, delivery_name, find_delivery
 from shared.streams.page_log import NotAPage, PublishedStore, page_name, read_page
@@ -27,16 +27,16 @@ _OBJECT = re.compile(r".*/(pages|oversize)/(\d{10})(-\d{4})?(\.delivery)?\.json"
 
 @dataclass(frozen=True)
 class StreamAudit:
-    """The findings about one stream."""
+    """The findings about one stream; pages counts those that were compared with their deliveries."""
 
     stream: str
     pages: int
     findings: tuple[Finding, ...]
-    unit: Literal["pages", "hours"] = "pages"
+    unit: Unit = "page"
 
     def summary(self) -> str:
         """Return the stream's log in one line."""
-        return f"{self.stream}: {self.pages} {self.unit}; {number_of(self.findings)}"
+        return f"{self.stream}: {self.pages} {self.unit}s; {number_of(self.findings)}"
 
 
 @dataclass(frozen=True)
@@ -56,22 +56,23 @@ class _Log:
     def send_again(self, sequence: int) -> str:
         return f"gti-mesh secops replay {self.stream} {sequence} {sequence}"
 
-    def deliver_anew(self, sequence: int) -> str:
+    def deliver_all(self, sequence: int) -> str:
         """Return the step that delivers a page from its beginning, which repeats what SecOps has accepted."""
         delivery = self.bucket.uri(delivery_name(page_name(self.stream, sequence)))
         return f"delete {delivery}, then {self.send_again(sequence)}"
 
 
 def audit_streams(bucket: Bucket, since: datetime, *, deep: bool, now: datetime) -> Iterator[StreamAudit]:
-    """Audit every stream that has a log; deep also looks for notifications that are in two pages."""
+    """Audit every stream that has a log; deep also looks for items that are in two pages."""
     for name, stream in known_streams().items():
         log = _listed(bucket, name)
         if log.pages or log.deliveries:
-            findings = [*_gone(log), *(one for number in log.pages for one in _of_page(log, number, since, now))]
-            findings += _oversize(log)
+            recent = [number for number, listed in log.pages.items() if listed.created >= since]
+            findings = [*_gone(log), *(one for number in recent for one in _of_page(log, number, now))]
+            findings += _oversize(log, recent)
             findings += late_pages(bucket, name, log.pages, since) if name in known_feeds() else ()
             findings += _twice(bucket, stream) if deep and not findings else ()
-            yield StreamAudit(name, len(log.pages), tuple(findings))
+            yield StreamAudit(name, len(recent), tuple(findings))
 
 
 def _listed(bucket: Bucket, stream: str) -> _Log:
@@ -101,14 +102,12 @@ def _gone(log: _Log) -> Iterator[Finding]:
         yield Finding(f"page {sequence} is gone", log.restore(page_name(log.stream, sequence)))
 
 
-def _of_page(log: _Log, sequence: int, since: datetime, now: datetime) -> Iterator[Finding]:
+def _of_page(log: _Log, sequence: int, now: datetime) -> Iterator[Finding]:
     listed = log.pages[sequence]
-    if listed.created < since:
-        return
     try:
         delivery = find_delivery(log.bucket, listed.name)
     except Misconfigured as error:
-        yield Finding(f"the delivery of page {sequence} cannot be read: {error}", log.deliver_anew(sequence))
+        yield Finding(f"the delivery of page {sequence} cannot be read: {error}", log.deliver_all(sequence))
         return
     if delivery is None or not delivery.finished:
         if now - listed.created > UNDELIVERED_AFTER and not (delivery and delivery.reason):
@@ -117,28 +116,28 @@ def _of_page(log: _Log, sequence: int, since: datetime, now: datetime) -> Iterat
     if delivery.page_crc32c and listed.crc32c and delivery.page_crc32c != listed.crc32c:
         yield Finding(f"page {sequence} has changed since it was delivered", log.restore(listed.name))
     aside = {position for page, position in log.oversize if page == sequence}
-    yield from delivery_findings(f"page {sequence}", delivery, aside, log.deliver_anew(sequence))
+    yield from delivery_findings(f"page {sequence}", delivery, aside, log.deliver_all(sequence))
 
 
-def delivery_findings(what: str, delivery: Delivery, aside: Collection[int], anew: str) -> Iterator[Finding]:
+def delivery_findings(what: str, delivery: Delivery, aside: Collection[int], step: str) -> Iterator[Finding]:
     """Yield what is wrong with a finished delivery.
 
-    aside has the positions of the items whose objects are there, anew is the step that delivers all items again.
+    aside has the positions of the items whose objects are there, step is the one that delivers all items again.
     """
     accounted = delivery.accepted + delivery.dead
     if accounted != delivery.items:
-        yield Finding(f"the delivery of {what} accounts for {accounted} of {delivery.items} notifications", anew)
+        yield Finding(f"the delivery of {what} accounts for {accounted} of {delivery.items} items", step)
     for position in delivery.oversize:
         if position not in aside:
-            yield Finding(f"item {position} of {what} was set aside, and its object is gone", anew)
+            yield Finding(f"item {position} of {what} was set aside, and its object is gone", step)
     for position in sorted(set(aside) - set(delivery.oversize)):
-        yield Finding(f"item {position} of {what} was set aside, and the delivery does not name it", anew)
+        yield Finding(f"item {position} of {what} was set aside, and the delivery does not name it", step)
 
 
-def _oversize(log: _Log) -> Iterator[Finding]:
-    """Yield set-aside items that no longer equal those of their pages."""
+def _oversize(log: _Log, pages: Container[int]) -> Iterator[Finding]:
+    """Yield set-aside items that no longer equal those of these pages."""
     for (sequence, position), listed in log.oversize.items():
-        if sequence in log.pages and _items(log, listed.name)[:1] != _item_of_page(log, sequence, position):
+        if sequence in pages and _items(log, listed.name)[:1] != _item_of_page(log, sequence, position):
             text = f"item {position} of page {sequence} was set aside, and its object has changed"
             yield Finding(text, log.restore(listed.name))
 
@@ -157,4 +156,4 @@ def _items(log: _Log, name: str) -> Sequence[bytes]:
 
 def _twice(bucket: Bucket, stream: Stream) -> Iterator[Finding]:
     if again := StreamAccounts(read_pages(bucket, stream), returning=bool(stream.unversioned)).repeated:
-        yield Finding(f"{again} notifications are in two pages", "none: SecOps has them twice")
+        yield Finding(f"{again} items are in two pages", "none: SecOps has them twice")

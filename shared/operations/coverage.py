@@ -141,7 +141,7 @@ def with_objects(
 def planner_problems(
     feed: str, plan: PlanState | None, now: datetime, period: Period = EVERY_MINUTE
 ) -> Iterator[Problem]:
-    """Yield the problems of a planner that never ran, has stopped, or stood still for longer than the source keeps."""
+    """Yield the problems of a planner that never ran, does not run, or did not run until packages were deleted."""
     if plan is None:
         yield Problem(f"{feed}: the planner has never run", PLAN)
     elif plan.watermark < (newest := newest_checked(now, period)):
@@ -150,8 +150,8 @@ def planner_problems(
         yield Problem(f"{feed}: the planner has not run, {count} {period.name}s since {since} are not requested", PLAN)
     for lost in plan.lost if plan else ():
         count, span = period.count(lost.first, lost.last), f"{format_minute(lost.first)} to {format_minute(lost.last)}"
-        until = f"the planner stood still until {lost.at:%Y-%m-%dT%H:%MZ}"
-        yield Problem(f"{feed}: {until}, and the source no longer has {count} {period.name}s, {span}")
+        until = f"the planner did not run until {lost.at:%Y-%m-%dT%H:%MZ}"
+        yield Problem(f"{feed}: {until}, and the source has deleted {count} {period.name}s, {span}")
 
 
 def _typed(row: dict[str, Any]) -> dict[str, Any]:

@@ -27,8 +27,14 @@ MAX_ABSENT_IN_A_ROW = 5
 # Half the share above which a package is refused (shared.contracts.reject_policy); a day near it should be
 # investigated.
 MAX_REJECTED_SHARE = 0.05
-# A fold is due at a tenth of base; at a fifth several have failed, and queries pay for it.
+# A fold is due at a tenth of base; at a fifth queries pay for it.
 MAX_RECENT_SHARE = 0.2
+# Whole hours of recent that a fold leaves by default, the current one counted: nothing is inserted into the others.
+FOLD_KEEP_HOURS = 2
+# The rows of older hours could be folded in each of at least a dozen runs. While much arrives, as in a backfill, recent
+# is large for some hours although every fold succeeds.
+FOLD_CHANCE_HOURS = 6
+FOLD_OLD_HOURS = FOLD_KEEP_HOURS + FOLD_CHANCE_HOURS
 # Below this a fold saves nothing (FOLD_MIN_ROWS of the merger).
 FOLD_MIN_ROWS = 1_000_000
 # Beyond SecOps' own retries and several rounds of backoff; a burst limit can hold a page for minutes.
@@ -113,6 +119,6 @@ def is_stale(age: timedelta | None, period: Period = EVERY_MINUTE) -> bool:
     return age is not None and age > STALE_AFTER + allowance(period)
 
 
-def is_fold_overdue(recent_rows: int, base_rows: int) -> bool:
-    """Return whether recent has too many rows compared with base."""
-    return recent_rows > max(MAX_RECENT_SHARE * base_rows, 2 * FOLD_MIN_ROWS)
+def is_fold_overdue(old_rows: int, base_rows: int) -> bool:
+    """Return whether recent has too many rows, compared with base, that folds have had a chance to take."""
+    return old_rows > max(MAX_RECENT_SHARE * base_rows, 2 * FOLD_MIN_ROWS)

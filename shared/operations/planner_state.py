@@ -61,7 +61,7 @@ class LateRequest(BaseModel):
 
 
 class LostRange(BaseModel):
-    """Minutes, both ends inclusive, that the source had deleted when the planner came to them, and when that was."""
+    """Minutes, both ends inclusive, that the source had deleted before their request, and when they were skipped."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -87,8 +87,9 @@ class PlanState(BaseModel):
 
     first is the feed's first minute, watermark the last published minute, asked the minutes that the sweep has
     requested, retried the absent minutes that it has requested once more, and archive the comparison of the bucket.
-    late has the latest requests that came late, as after a start with PLAN_BACK: the minutes are not late by that much.
-    lost has the minutes that the source had deleted before the planner came to them, of the last 7 days.
+    late has the minutes that were requested late in the last ten minutes, as after a start with PLAN_BACK: they are
+    missing ten minutes after that request. lost has the minutes that the source had deleted before the planner
+    requested them, for 7 days.
     """
 
     model_config = ConfigDict(frozen=True)

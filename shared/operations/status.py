@@ -11,11 +11,11 @@ from shared.operations.coverage import Coverage, read_coverages
 from shared.operations.feed_status import FeedStatus, feed_status
 from shared.operations.health import POLL_OVERDUE
 from shared.operations.letter_kinds import letter_kinds
+from shared.operations.log_readers import LogReaders
 from shared.operations.mesh import Mesh
 from shared.operations.open_dead_letters import DeadLetterReader, DeadLetterRecord
 from shared.operations.problems import Problem, readable
 from shared.operations.stream_log import StreamLog
-from shared.operations.stream_logs import StreamReaders
 from shared.operations.stream_status import StreamStatus, stream_status
 from shared.operations.subscriptions import SubscriptionStatus
 from shared.operations.version_counts import VersionCountsReader
@@ -100,7 +100,7 @@ class StatusReader:
         self._mesh = mesh
         self._monitored = monitored
         self._letters = DeadLetterReader(mesh)
-        self._streams = StreamReaders(mesh.bucket)
+        self._streams = LogReaders(mesh.bucket)
         self._versions = VersionCountsReader(mesh)
 
     def read(self, coverages: Sequence[Coverage], now: datetime) -> MeshStatus:

@@ -1,6 +1,6 @@
 """The accounts of a stream, or of a feed's landed hours: every item is accepted by SecOps or given up with a reason.
 
-Balanced: notifications = delivered + dead-lettered, page by page, and no notification in two pages.
+Balanced: items = delivered + dead-lettered, page by page, and no item in two pages.
 """
 
 from collections.abc import Iterator
@@ -10,9 +10,9 @@ from shared.contracts.interfaces import Bucket
 from shared.contracts.minutes import format_minute, manifest_minute
 from shared.runtime.json_bytes import read_object
 from shared.streams.definition import Stream
-from shared.streams.delivery_progress import Delivery, find_delivery, read_delivery
+from shared.streams.delivery_progress import Delivery, find_delivery
 from shared.streams.landed_lines import landed_lines
-from shared.streams.landing_log import hour_number, landing_delivery_name, read_landing
+from shared.streams.landing_log import hour_number, landing_delivery, read_landing
 from shared.streams.page_log import PageLog, page_name
 
 
@@ -54,7 +54,7 @@ class StreamAccounts:
 
     @property
     def repeated(self) -> int:
-        """The number of notifications that are there once more without a change."""
+        """The number of items that are there once more without a change."""
         if not self.returning:
             return len(self.keys) - len(set(self.keys))
         last: dict[str, str] = {}
@@ -66,16 +66,16 @@ class StreamAccounts:
 
     @property
     def delivered(self) -> int:
-        """The number of notifications recorded as accepted."""
+        """The number of items recorded as accepted."""
         return sum(page.delivery.accepted for page in self.pages)
 
     def mismatches(self) -> Iterator[str]:
         """Yield all mismatches, one line each."""
         yield from filter(None, (page.mismatch() for page in self.pages))
         if self.repeated:
-            yield f"{self.repeated} notifications are in two pages"
+            yield f"{self.repeated} items are in two pages"
         if self.accepted not in (None, self.delivered):
-            yield f"SecOps has {self.accepted} notifications, and {self.delivered} are recorded as delivered"
+            yield f"SecOps has {self.accepted} items, and {self.delivered} are recorded as delivered"
 
     def report(self) -> dict[str, int | bool]:
         """Return the figures for the JSON report."""
@@ -98,8 +98,8 @@ def read_landings(bucket: Bucket, feed: str) -> tuple[PageAccount, ...]:
         if hour and (landed := read_landing(bucket, feed, hour)):
             lines = landed_lines(bucket, landed)
             keys = tuple(f"{hour:%Y-%m-%dT%H}/{read_object(line)['id']}" for line in lines)
-            delivery = read_delivery(bucket, landing_delivery_name(bucket, landed.uri)) or Delivery(items=len(keys))
-            found.append(PageAccount(hour_number(hour), keys, delivery, f"hour {format_minute(hour)}"))
+            what = f"hour {format_minute(hour)}"
+            found.append(PageAccount(hour_number(hour), keys, landing_delivery(bucket, landed), what))
     return tuple(found)
 
 

@@ -131,7 +131,8 @@ def stream_status(log: StreamLog, dead_letters: Sequence[DeadLetterRecord], now:
 
 def _conditions(log: StreamLog, now: datetime) -> Iterator[Problem]:
     if log.source:
-        yield from log.source.problems(f"{log.stream}: VirusTotal gives nothing", now)
+        what = "no pass has ended" if log.source.error_type == "pass_too_long" else "VirusTotal gives nothing"
+        yield from log.source.problems(f"{log.stream}: {what}", now)
     if log.condition:
         yield from log.condition.problems(f"{log.stream}: SecOps takes nothing", now)
 

@@ -8,7 +8,7 @@ from shared.contracts.outcomes import Misconfigured
 from shared.feeds.definition import Feed, find_feed
 from shared.gcp.bigquery import run_query
 from shared.operations.accounts import EVER
-from shared.operations.health import is_fold_overdue
+from shared.operations.health import FOLD_OLD_HOURS, is_fold_overdue
 from shared.operations.mesh import Mesh
 from shared.operations.problems import Problem
 from shared.warehouse.rendering import render
@@ -19,11 +19,16 @@ _KEPT = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class VersionCounts:
-    """Rows of recent and base, and the hour that names the last fold; None before the first."""
+    """Rows of recent and base, and the hour that names the last fold; None before the first.
+
+    old_rows are those of recent that folds have left for hours. They are counted only if recent is large enough for
+    them to be a problem.
+    """
 
     recent_rows: int
     base_rows: int
     last_fold: datetime | None
+    old_rows: int = 0
 
     @property
     def ratio(self) -> float | None:
@@ -32,9 +37,9 @@ class VersionCounts:
 
     def problems(self, feed: str) -> Iterator[Problem]:
         """Yield that folds fail."""
-        if is_fold_overdue(self.recent_rows, self.base_rows):
+        if is_fold_overdue(self.old_rows, self.base_rows):
             yield Problem(
-                f"{feed}: {self.recent_rows} newest versions wait for a fold, and base has {self.base_rows}",
+                f"{feed}: {self.old_rows} newest versions wait for a fold, and base has {self.base_rows}",
                 f"gti-mesh fold {feed}",
             )
 
@@ -66,5 +71,13 @@ def _read(mesh: Mesh, feed: Feed) -> VersionCounts | None:
         )
     except Misconfigured:
         return None
-    last_fold = row["generation"] if row["generation"] != EVER else None
-    return VersionCounts(row["recent_rows"], row["base_rows"], last_fold)
+    recent, base = row["recent_rows"], row["base_rows"]
+    # The times of rows are a billed column.
+    old = _old_rows(mesh, feed) if is_fold_overdue(recent, base) else 0
+    return VersionCounts(recent, base, row["generation"] if row["generation"] != EVER else None, old)
+
+
+def _old_rows(mesh: Mesh, feed: Feed) -> int:
+    sql = render("shared.operations/version_old_rows.sql", dataset=mesh.dataset, feed=feed, old_hours=FOLD_OLD_HOURS)
+    [row] = run_query(mesh.warehouse, sql)
+    return int(row["old_rows"])

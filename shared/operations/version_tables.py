@@ -9,7 +9,7 @@ from shared.feeds.definition import Feed
 from shared.gcp.bigquery import bigquery_errors, run_query
 from shared.operations.accounts import EVER
 from shared.operations.findings import Finding
-from shared.operations.health import is_fold_overdue
+from shared.operations.health import FOLD_OLD_HOURS, is_fold_overdue
 from shared.operations.mesh import Mesh
 from shared.warehouse.provision import move_command, move_is_open
 from shared.warehouse.rendering import render
@@ -19,7 +19,8 @@ from shared.warehouse.rendering import render
 class VersionTables:
     """The contents of the tables.
 
-    `oldest` is the earliest merge in recent, and a generation the hour that identifies a fold.
+    `old_rows` are those of recent that folds could have taken for hours, `oldest` is the earliest merge in recent, and
+    a generation the hour that identifies a fold.
     """
 
     feed: str
@@ -27,7 +28,7 @@ class VersionTables:
     base_ids: int
     generations: int
     generation: datetime | None
-    recent_rows: int
+    old_rows: int
     oldest: datetime | None
     future_rows: int
     fence_rows: int
@@ -47,9 +48,9 @@ class VersionTables:
             yield Finding(f"base has {generations}", fold)
         if self.future_rows:
             yield Finding(f"{self.future_rows} rows of recent were merged in the future", f"{fold} --all")
-        if is_fold_overdue(self.recent_rows, self.base_rows):
-            rows = f"{self.recent_rows} rows beside {self.base_rows} of base, the oldest since {_hour(self.oldest)}"
-            yield Finding(f"recent has {rows}: no fold succeeds", fold)
+        if is_fold_overdue(self.old_rows, self.base_rows):
+            rows = f"{self.old_rows} rows that wait for a fold, the oldest since {_hour(self.oldest)}"
+            yield Finding(f"recent has {rows}, and base has {self.base_rows}", fold)
 
 
 def read_version_tables(mesh: Mesh, feed: Feed) -> VersionTables:
@@ -72,7 +73,7 @@ def version_findings(mesh: Mesh, feed: Feed) -> Iterator[Finding]:
 
 
 def _statement(mesh: Mesh, feed: Feed) -> str:
-    return render("shared.operations/version_tables.sql", dataset=mesh.dataset, feed=feed)
+    return render("shared.operations/version_tables.sql", dataset=mesh.dataset, feed=feed, old_hours=FOLD_OLD_HOURS)
 
 
 def _is_unmoved(mesh: Mesh, feed: Feed) -> bool:

@@ -4,7 +4,10 @@ SELECT
   (SELECT COUNT(DISTINCT id) FROM `{{ dataset }}.{{ feed.name }}_base`) AS base_ids,
   (SELECT COUNT(DISTINCT folded_at) FROM `{{ dataset }}.{{ feed.name }}_base`) AS generations,
   (SELECT MAX(folded_at) FROM `{{ dataset }}.{{ feed.name }}_base`) AS generation,
-  (SELECT COUNT(*) FROM `{{ dataset }}.{{ feed.name }}_recent`) AS recent_rows,
+  (
+    SELECT COUNT(*) FROM `{{ dataset }}.{{ feed.name }}_recent`
+    WHERE merged_at < TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL {{ old_hours }} HOUR)
+  ) AS old_rows,
   (SELECT MIN(merged_at) FROM `{{ dataset }}.{{ feed.name }}_recent`) AS oldest,
   (
     SELECT COUNT(*) FROM `{{ dataset }}.{{ feed.name }}_recent`

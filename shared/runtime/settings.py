@@ -1,5 +1,6 @@
 """Settings: read once at service start from the environment or `.env`, immutable, and logged with secrets masked."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -98,10 +99,14 @@ class VirusTotalSettings(BaseSettings):
 S = TypeVar("S", bound=BaseSettings)
 
 
-def read_settings(kind: type[S]) -> S:
-    """Read settings from the environment; raise Misconfigured with a line for each wrong variable: value and reason."""
+def read_settings(kind: type[S], given: Mapping[str, str] | None = None) -> S:
+    """Read settings from the environment; raise Misconfigured with a line for each wrong variable: value and reason.
+
+    Variables that are given take the place of those in the environment.
+    """
     try:
-        return kind()
+        # A validation would wrap the error of a file that cannot be read.
+        return kind() if given is None else kind.model_validate(given)
     except ValidationError as error:
         first, *others = each_problem(error, _variables(kind))
         lines = ["wrong settings:", first, *others] if others else [f"wrong settings: {first}"]

@@ -1,7 +1,7 @@
 """The landings of a feed as a log for SecOps: each is delivered as a page of a stream is, with a delivery object.
 
 The first message of a landing comes from `minutes-landed`; any other one is that of a page, with the address of the
-lines and the number of the hour. The delivery is that of a landing: of an hour that lands anew every line is sent.
+lines and the number of the hour. The delivery is that of one landing: if the hour lands again, every line is sent.
 """
 
 from collections.abc import Iterator

@@ -14,9 +14,9 @@ from shared.contracts.messages import IocPageLanded
 from shared.contracts.outcomes import Misconfigured
 from shared.contracts.stored_objects import read_stored
 from shared.contracts.validation_errors import describe_errors
-from shared.runtime.json_bytes import cut_list, not_json, read_object
+from shared.runtime.json_bytes import cut_list, not_json, read_object, write_list
 from shared.streams.definition import JsonObject
-from shared.streams.issue_walks import Walk
+from shared.streams.issue_progress import ProjectProgress
 
 
 class NotAPage(Misconfigured):
@@ -69,7 +69,7 @@ class Page:
 
 def write_page(head: PageHead, items: Iterable[bytes]) -> bytes:
     """Return a page's content with these items, each of them JSON."""
-    return b'%b,"items":[%b]}' % (head.model_dump_json().encode()[:-1], b",".join(items))
+    return write_list(b'%b,"items":[' % head.model_dump_json().encode()[:-1], items, b"]}")
 
 
 def read_page(data: bytes, uri: str) -> Page:
@@ -161,7 +161,7 @@ class Published(BaseModel):
     The log is complete before `since`, so no pass needs to begin earlier; before the first page it is the start of the
     first pass. `ended` is the page whose open pass has ended since, and pass_began is when the last completed pass
     began. swept_at is when the last check for undelivered pages began; an interrupted check began at looking_since and
-    has reached the page `looked`. walks are those of issues, by project.
+    has reached the page `looked`. walks, as the object calls it, is the progress of issues, by project.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -175,7 +175,7 @@ class Published(BaseModel):
     looking_since: AwareDatetime | None = None
     looked: int = 0
     look: Look | None = None
-    walks: dict[str, Walk] = {}
+    walks: dict[str, ProjectProgress] = {}
 
     @computed_field  # type: ignore[prop-decorator]
     @property

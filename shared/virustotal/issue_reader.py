@@ -21,7 +21,7 @@ from shared.virustotal.listing import SourceItem, continuation, valid_json
 SEARCH = "/asm/search/issues"
 PROJECTS = "/asm/projects"
 # A search counts no more hits, and pages by number end there; whether tokens lead further is not known.
-MOST_HITS = 10_000
+MAX_HITS = 10_000
 _SHOWN = 300
 # A project's id is sent as a header.
 _PROJECT = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
@@ -57,7 +57,7 @@ class IssuePage:
     @property
     def capped(self) -> bool:
         """Whether the search may have more hits than are counted."""
-        return self.total is not None and self.total >= MOST_HITS
+        return self.total is not None and self.total >= MAX_HITS
 
 
 class HeadedApi(Protocol):

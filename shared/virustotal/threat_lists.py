@@ -5,10 +5,11 @@ A list has indicators of one to four types; an answer has at most `limit` of the
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
+from urllib.parse import urlencode
 
 import msgspec
 from pydantic import AfterValidator
@@ -16,9 +17,12 @@ from pydantic import AfterValidator
 from shared.contracts.outcomes import TransientError
 from shared.runtime.json_bytes import close_up, cut_list, read_json
 from shared.runtime.setting_types import CommaList
+from shared.streams.definition import look_up
 from shared.virustotal.list_reader import ApiReader
-from shared.virustotal.listing import valid_json
+from shared.virustotal.listing import continuation, valid_json
 
+_NAMES = "the names of threat lists"
+_MAX_PAGES_OF_NAMES = 10
 # The largest limit that is known to be accepted.
 LIMIT = 4000
 FILES = ("file",)
@@ -89,15 +93,28 @@ class ThreatListReader:
         self._api = api
         self.limit = limit
 
-    def names(self) -> tuple[str, ...]:
+    def names(self, before_request: Callable[[], None] = lambda: None) -> tuple[str, ...]:
         """Return the ids of the lists that the source names, in order; nothing if the answer has no list of them.
 
-        The shape of the answer is not documented: ids are the strings, or the `id` of the objects, of its list.
+        The shape of the answer is not documented: ids are the strings, or the `id` of the objects, of its list. Other
+        collections of the API have 10 objects a page by default, so a cursor is followed.
         """
-        what = "the names of threat lists"
-        with valid_json(what):
-            answer = read_json(self._api.answer("/threat_lists", what).body)
-        return tuple(sorted({name for name in _ids(answer) if is_list_name(name)}))
+        found: set[str] = set()
+        cursor: str | None = None
+        for _ in range(_MAX_PAGES_OF_NAMES):
+            before_request()
+            named, cursor = self._named(cursor)
+            found |= named
+            if cursor is None:
+                return tuple(sorted(found))
+        raise TransientError(f"{_NAMES}: more than {_MAX_PAGES_OF_NAMES} pages")
+
+    def _named(self, cursor: str | None) -> tuple[set[str], str | None]:
+        query = f"?{urlencode({'cursor': cursor})}" if cursor else ""
+        with valid_json(_NAMES):
+            answer = read_json(self._api.answer(f"/threat_lists{query}", _NAMES).body)
+            following = continuation(look_up(answer, "meta.cursor"))
+        return {name for name in _ids(answer) if is_list_name(name)}, following
 
     def indicators(self, name: str, hour: datetime, kind: str | None = None) -> list[Indicator]:
         """Return the indicators of a list in an hour, of all types or of one, as they were sent.

@@ -11,6 +11,8 @@ from services.merger.by_hand import fold_by_hand, question
 from services.merger.transactions import RunSql
 from shared.contracts.outcomes import MeshError, Retryable
 from shared.operations.version_counts import VersionCounts, VersionCountsReader
+from shared.operations.version_tables import read_version_tables
+from shared.warehouse.rendering import render
 from tests.support.landed import Object, domain
 from tests.support.operations import mesh_of
 from tests.support.versions import ALL_COLUMNS, deadline, failing_at, shown, tables
@@ -65,6 +67,22 @@ def test_a_fold_leaves_the_last_hours(warehouse: Warehouse) -> None:
     assert rows(warehouse, "base") == [("a", FIRST, 1), ("b", FIRST, 2)]
     assert rows(warehouse, "recent") == [("a", SECOND, 1)]
     assert shown(warehouse) == before
+
+
+def test_only_rows_that_folds_have_left_are_overdue(warehouse: Warehouse) -> None:
+    """Merger, status and audit count the rows that every fold of the last six hours could have taken."""
+    merge(warehouse, FIRST, domain("a"))
+    age(warehouse, hours=4)
+    merge(warehouse, SECOND, domain("b"), domain("c"))
+    age(warehouse, hours=5)
+    merge(warehouse, THIRD, domain("d"))
+    sql = render(
+        "services.merger/foldable.sql", dataset=warehouse.dataset, feed=warehouse.feed, keep_hours=2, chance_hours=6
+    )
+    assert warehouse.run(sql) == [{"foldable_rows": 3, "old_rows": 1}]
+    sql = render("shared.operations/version_old_rows.sql", dataset=warehouse.dataset, feed=warehouse.feed, old_hours=8)
+    assert warehouse.run(sql) == [{"old_rows": 1}]
+    assert read_version_tables(mesh_of(warehouse), warehouse.feed).old_rows == 1
 
 
 OLDER_AND_NEWER = {

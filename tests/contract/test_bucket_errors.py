@@ -26,6 +26,7 @@ class Storage:
     """Answers normally, except that a call of one kind gets `status` and `body`, or no response."""
 
     fails: str = ""
+    there: bool = False
     status: int = 500
     body: bytes = ERROR
     headers: dict[str, str] = field(default_factory=dict)
@@ -57,7 +58,12 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer a list or read request."""
         listing = "/o?" in self.path and "alt=media" not in self.path
-        self._respond("list" if listing else "read", 200, b'{"items": []}' if listing else b"content")
+        if listing:
+            self._respond("list", 200, b'{"items": []}')
+        elif self.storage.there:
+            self._respond("read", 200, b"content")
+        else:
+            self._respond("read", 404, b"No such object: b/a")
 
     def do_POST(self) -> None:
         """Answer a simple upload, or begin a resumable one."""
@@ -166,6 +172,15 @@ def test_a_refusal_needs_an_operator(storage: Storage, kind: str, body: bytes) -
     """A 403 is reported as missing rights, at the beginning of an upload or in its middle."""
     storage.status, storage.body = 403, body
     assert isinstance(outcome(storage, kind), Misconfigured)
+
+
+@pytest.mark.parametrize("data", [b"x", b"content"])
+def test_an_object_that_exists_may_be_refused_with_403(storage: Storage, data: bytes) -> None:
+    """To create it again is answered as with 412, whether it is the same object; to replace it needs the right."""
+    storage.fails, storage.status, storage.there = "write", 403, True
+    assert storage.bucket.create("a", data) is (data == b"content")
+    with pytest.raises(Misconfigured, match="lacks a storage role"):
+        storage.bucket.replace("a", data, 1)
 
 
 @pytest.mark.parametrize("body", [ERROR, HTML, b""])

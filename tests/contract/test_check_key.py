@@ -20,11 +20,12 @@ def _quick_retries() -> Iterator[None]:
         yield
 
 
-def printed(url: str, key: str = DEFAULT_KEY) -> str:
+def printed(url: str, key: str = DEFAULT_KEY, path: str = "/api/v3") -> str:
     """Return the message of `gti-mesh up` about a key for three feeds."""
     console = Console(file=StringIO(), width=400)
-    contents = Contents(source=Source(api_url=f"{url}/api/v3"), feeds=("domains", "files", "urls"), kept=True)
-    check_key({"VT_API_KEY": key}, contents, console)
+    api_url = f"{url}{path}"
+    contents = Contents(source=Source(api_url=api_url), feeds=("domains", "files", "urls"), kept=True)
+    check_key({"VT_API_KEY": key, "VT_API_URL": api_url}, contents, console)
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
 
@@ -63,3 +64,18 @@ def test_it_costs_one_request_a_feed(vt: Running) -> None:
     """The check costs one request per feed."""
     printed(vt.url)
     assert {seen.feed: seen.count for seen in vt.control.stats().requests} == {"domains": 1, "files": 1, "urls": 1}
+
+
+@pytest.mark.parametrize(
+    ("key", "path", "reason"),
+    [
+        ("ab\u200bcd", "/api/v3", "VT_API_KEY: character 3 of 5 is U.200B ZERO WIDTH SPACE"),
+        ("\u201cabcd\u201d", "/api/v3", "VT_API_KEY: character 1 of 6 is U.201C LEFT DOUBLE QUOTATION MARK"),
+        (DEFAULT_KEY, "", "VT_API_URL: the address has no path"),
+    ],
+)
+def test_what_no_service_starts_with_is_refused_before_a_request(vt: Running, key: str, path: str, reason: str) -> None:
+    """A key or an address with a slip is named at once, and the source is not asked."""
+    with pytest.raises(Misconfigured, match=reason):
+        printed(vt.url, key, path)
+    assert not vt.control.stats().requests

@@ -127,6 +127,7 @@ def test_a_query_comes_from_a_file_or_from_standard_input(ask: Ask, tmp_path: Pa
     [
         ("SELECT malicous FROM domains_current", "malicous"),
         ("SELEC 1", "Syntax error"),
+        ("hello", "yntax error"),
         ("SELECT 1 / 0", "division by zero"),
         ("SELECT * FROM domain", "creates the tables of FEEDS and STREAMS_TO_BIGQUERY (domains)"),
         ("/* nothing */", "no statement"),

@@ -268,7 +268,22 @@ def test_what_is_there_twice_is_told(secops: RunningSecOps) -> None:
     secops.client.import_logs(LOG_TYPE, as_request(secops, 3))
     found = verified()
     assert found.exit_code == 0
-    assert "1 are there twice" in found.output
+    assert "1 more than delivered" in found.output
+
+
+@pytest.mark.usefixtures("lists")
+def test_logs_of_another_sender_do_not_stand_for_ours(secops: RunningSecOps) -> None:
+    """If the tenant has more logs of the type than were delivered, the count alone proves nothing."""
+    once()
+    ours = secops.control.logs(LOG_TYPE)
+    secops.control.reset()
+    for number, log in enumerate([*ours, *ours]):
+        of_another = re.sub('"notification_id": *"[^"]*"', f'"notification_id":"other {number}"', log.data)
+        secops.client.import_logs(LOG_TYPE, request_of(log.model_copy(update={"data": of_another})))
+    found = verified()
+    assert found.exit_code == 1
+    assert "7 more than delivered" in found.output
+    assert found.output.count("missing: ") == 7
 
 
 def as_request(secops: RunningSecOps, number: int) -> bytes:

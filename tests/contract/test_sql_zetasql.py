@@ -67,6 +67,8 @@ def test_every_sql_file_is_googlesql(googlesql: GoogleSql, file: Path) -> None:
         "max_lines": 1000,
         "max_hours": 10,
         "keep_hours": 2,
+        "chance_hours": 6,
+        "old_hours": 8,
         "source": "domains_base",
         "first": "domains_base",
         "second": "domains_base",

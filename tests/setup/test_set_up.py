@@ -78,9 +78,11 @@ def script(folder: Path, name: str, text: str) -> None:
     (folder / name).chmod(0o755)
 
 
-def old_python(folder: Path, name: str) -> None:
-    """Put a Python 3.9 into a folder: it fails the check and prints its version."""
-    script(folder, name, 'case "$3" in *implementation.name*) echo False;; *) echo CPython 3.9.2;; esac')
+def other_python(folder: Path, name: str, version: tuple[int, int]) -> None:
+    """Put a Python into a folder that takes itself for another version."""
+    becomes = f"import sys; sys.version_info = {(*version, 2)}; exec(sys.argv[1])"
+    described = f"CPython {version[0]}.{version[1]}.2"
+    script(folder, name, f"""case "$1" in -E) exec {sys.executable} -c "{becomes}" "$3";; *) echo {described};; esac""")
 
 
 def test_a_python_that_is_not_there_is_named(checkout: Checkout) -> None:
@@ -91,12 +93,15 @@ def test_a_python_that_is_not_there_is_named(checkout: Checkout) -> None:
     assert output == [f"set-up: there is no command python9; {needed}"]
 
 
-def test_a_python_that_is_too_old_is_named(checkout: Checkout, tmp_path: Path) -> None:
-    """A Python that is too old is named with its path and version."""
-    old_python(tmp_path / "bin", "python3")
+@pytest.mark.parametrize("version", [(2, 7), (3, 10), (3, 15), (4, 0)])
+def test_a_python_that_is_too_old_or_too_new_is_named(
+    checkout: Checkout, tmp_path: Path, version: tuple[int, int]
+) -> None:
+    """It is named with its path and version; for a newer one there are no wheels of the pinned versions."""
+    other_python(tmp_path / "bin", "python3", version)
     code, [output] = checkout.set_up(PYTHON=str(tmp_path / "bin/python3"))
     assert code == 1
-    assert f"{tmp_path}/bin/python3) is CPython 3.9.2; gti-mesh needs" in output
+    assert f"{tmp_path}/bin/python3) is CPython {version[0]}.{version[1]}.2; gti-mesh needs" in output
 
 
 def test_what_is_no_python_is_named(checkout: Checkout) -> None:
@@ -106,9 +111,12 @@ def test_what_is_no_python_is_named(checkout: Checkout) -> None:
     assert "does not run as a Python" in output
 
 
-def test_another_python_is_taken_when_python3_is_too_old(checkout: Checkout, tmp_path: Path) -> None:
-    """If python3 is too old and no other is named, a supported versioned one is used."""
-    old_python(tmp_path / "bin", "python3")
+@pytest.mark.parametrize("version", [(3, 9), (3, 15)])
+def test_another_python_is_taken_when_python3_does_not_fit(
+    checkout: Checkout, tmp_path: Path, version: tuple[int, int]
+) -> None:
+    """If python3 is too old or too new and no other is named, a supported versioned one is used."""
+    other_python(tmp_path / "bin", "python3", version)
     fits = f"python3.{sys.version_info[1]}"
     script(tmp_path / "bin", fits, f'exec {sys.executable} "$@"')
     code, output = checkout.set_up(PYTHON="", PATH=f"{tmp_path}/bin:/usr/bin:/bin")

@@ -19,7 +19,7 @@ _PACE = 20
 _KILLS_A_MINUTE = 5
 # Past hours of threat lists that are replayed; more than the ending's steps leave within the seven days are refused.
 _HOURS_A_MINUTE = 3
-_MOST_HOURS = 60
+_MAX_HOURS = 60
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,7 +73,7 @@ def _options(given: argparse.Namespace) -> Options:
         kills=round(_KILLS_A_MINUTE * given.minutes) if given.kills is None else given.kills,
         size=Size(
             minutes=round(_PACE * given.minutes) if given.feed_minutes is None else given.feed_minutes,
-            past_hours=min(round(_HOURS_A_MINUTE * given.minutes), _MOST_HOURS),
+            past_hours=min(round(_HOURS_A_MINUTE * given.minutes), _MAX_HOURS),
         ),
         pubsub=given.pubsub,
         short_leases=given.short_leases,

@@ -20,7 +20,7 @@ from shared.operations.findings import Finding
 from shared.operations.stream_accounts import StreamAccounts, read_landings, read_pages
 from shared.operations.version_tables import read_version_tables
 from shared.streams.definition import Stream
-from shared.streams.issue_walks import Versions, versions_name
+from shared.streams.issue_progress import Versions, versions_name
 from tests.soak.soak_mesh import SoakMesh
 from tests.soak.truth import truth
 from tests.soak.updates import CHANGING, items_of, not_logged, secops_key

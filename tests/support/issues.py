@@ -14,7 +14,7 @@ from services.secops_forwarder.poll.poller import Poller
 from shared.contracts.outcomes import Misconfigured
 from shared.streams.definition import Stream, find_stream
 from shared.virustotal.errors import RequestRefused
-from shared.virustotal.issue_reader import MOST_HITS, IssuePage, IssueSearch
+from shared.virustotal.issue_reader import MAX_HITS, IssuePage, IssueSearch
 from shared.virustotal.listing import SourceItem
 from tests.support.streams import CrashSchedule, ForwarderHarness, changed
 
@@ -104,7 +104,7 @@ class IssueSource:
         begin = int(search.token or 0)
         page = found[begin : min(begin + search.page_size, self.cap)]
         end, total = begin + len(page), min(len(found), self.cap)
-        counted = MOST_HITS if total == self.cap else total
+        counted = MAX_HITS if total == self.cap else total
         return self.on_answer(IssuePage(tuple(one.given() for one in page), counted, str(end) if end < total else None))
 
     def _found(self, search: IssueSearch) -> list[SimpleIssue]:
@@ -156,7 +156,7 @@ class IssuesHarness(ForwarderHarness):
 
     def poller(self, life: CrashSchedule | None = None, deadline: timedelta = timedelta(minutes=4)) -> Poller:
         """Return the poller of a new process."""
-        bucket, publisher = self._edges(life)
+        bucket, publisher = self.edges(life)
         return Poller(
             source=_NoLists(),
             issues=MortalIssues(self.source, life) if life else self.source,

@@ -9,12 +9,8 @@ from typing import Any
 import pytest
 
 from services.downloader.landing import land
-from services.secops_forwarder.importer.chunks import Limits
-from services.secops_forwarder.importer.delivering import Deliveries
-from services.secops_forwarder.importer.page_importer import Importer
-from services.secops_forwarder.importer.request import Form
 from services.secops_forwarder.poll.landing_republish import LandingPoll, LandingRepublisher
-from shared.contracts.interfaces import Bucket, Publisher
+from shared.contracts.interfaces import Bucket
 from shared.contracts.messages import IOC_PAGES, IocPageLanded, MinuteLanded, dead_letter_topic
 from shared.contracts.minutes import manifest_name
 from shared.contracts.outcomes import Poison
@@ -22,9 +18,8 @@ from shared.feeds.definition import THREAT_LISTS, find_feed
 from shared.streams.delivery_progress import Delivery, read_delivery
 from shared.streams.forwarded import ForwardedFeed
 from shared.streams.landing_log import landing_delivery_name
-from tests.support.doubles import NOON, Clock
-from tests.support.memory import MemoryBucket, MemoryPublisher
-from tests.support.streams import LIMITS, CrashSchedule, MortalBucket, MortalPublisher, SecOpsDouble
+from tests.support.doubles import NOON
+from tests.support.streams import ImporterHarness
 
 HOUR = NOON - timedelta(hours=3)
 FEED = ForwardedFeed(THREAT_LISTS, "GCP_THREATINTEL")
@@ -49,35 +44,16 @@ def land_hour(bucket: Bucket, lines: Iterable[bytes], hour: datetime = HOUR) -> 
     return landed
 
 
-class LandingHarness:
-    """One bucket, one Pub/Sub and one SecOps, and processes of the forwarder that start and end."""
+class LandingHarness(ImporterHarness):
+    """An importer with a feed of hours, and the poll's check for undelivered landings."""
 
     def __init__(self) -> None:
-        self.now = Clock()
-        self.bucket = MemoryBucket(now=self.now)
-        self.pubsub = MemoryPublisher()
-        self.secops = SecOpsDouble()
-        self.limits = LIMITS
+        super().__init__()
         self.feeds = [FEED]
-        self.clean = True
 
     def land(self, count: int, hour: datetime = HOUR) -> MinuteLanded:
         """Land an hour with this many elements."""
         return land_hour(self.bucket, map(line_of, map(element, range(count))), hour)
-
-    def importer(self, life: CrashSchedule | None = None, *, limits: Limits | None = None) -> Importer:
-        """Return the importer of a new process."""
-        bucket: Bucket = MortalBucket(self.bucket, life) if life else self.bucket
-        publisher: Publisher = MortalPublisher(self.pubsub, life) if life else self.pubsub
-        deliveries = Deliveries(
-            secops=self.secops,
-            bucket=bucket,
-            publisher=publisher,
-            form=Form(clean=self.clean),
-            limits=limits or self.limits,
-            now=self.now,
-        )
-        return Importer(bucket=bucket, deliveries=deliveries, streams=[], feeds=self.feeds, now=self.now)
 
     def poll(self, *, minutes: float = 1) -> LandingPoll:
         """Check for undelivered landings, in a poll that has this much time."""

@@ -18,6 +18,7 @@ from shared.contracts.interfaces import Bucket, Outgoing, Publisher
 from shared.contracts.messages import IOC_PAGES, IocPageLanded, Message
 from shared.runtime.json_bytes import read_object
 from shared.streams.definition import Stream, find_stream
+from shared.streams.forwarded import ForwardedFeed
 from shared.streams.page_log import Page, page_name, read_page
 from shared.virustotal.errors import RequestRefused
 from shared.virustotal.list_reader import ListQuery
@@ -252,26 +253,57 @@ def _item(entry: Item) -> Item:
     return item
 
 
-class ForwarderHarness:
-    """One bucket, one Pub/Sub, one source and one SecOps, and processes that start and end."""
+class ImporterHarness:
+    """One bucket, one Pub/Sub and one SecOps, and processes of the importer that start and end."""
 
     def __init__(self) -> None:
         self.now = Clock()
         self.bucket = MemoryBucket(now=self.now)
         self.pubsub = MemoryPublisher()
-        self.source = NotificationSource()
         self.secops = SecOpsDouble()
         self.limits = LIMITS
+        self.clean = True
+        self.feeds: list[ForwardedFeed] = []
+
+    def streams(self) -> list[Stream]:
+        """Return the streams of the importer's revision."""
+        return []
+
+    def importer(self, life: CrashSchedule | None = None, *, limits: Limits | None = None) -> Importer:
+        """Return the importer of a new process."""
+        bucket, publisher = self.edges(life)
+        deliveries = Deliveries(
+            secops=self.secops,
+            bucket=bucket,
+            publisher=publisher,
+            form=Form(clean=self.clean),
+            limits=limits or self.limits,
+            now=self.now,
+        )
+        return Importer(bucket=bucket, deliveries=deliveries, streams=self.streams(), feeds=self.feeds, now=self.now)
+
+    def edges(self, life: CrashSchedule | None) -> tuple[Bucket, Publisher]:
+        """Return the bucket and the publisher of a process that may die."""
+        if life is None:
+            return self.bucket, self.pubsub
+        return MortalBucket(self.bucket, life), MortalPublisher(self.pubsub, life)
+
+
+class ForwarderHarness(ImporterHarness):
+    """One source in addition, and processes of the poll too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.source = NotificationSource()
         self.page_size = 40
         self.stream = STREAM
-        self.clean = True
         # Whether the importer's revision has the stream.
         self.switched_on = True
         self.second_look = timedelta(hours=24)
 
     def poller(self, life: CrashSchedule | None = None, deadline: timedelta = timedelta(minutes=4)) -> Poller:
         """Return the poller of a new process."""
-        bucket, publisher = self._edges(life)
+        bucket, publisher = self.edges(life)
         return Poller(
             source=MortalSource(self.source, life) if life else self.source,
             bucket=bucket,
@@ -284,24 +316,9 @@ class ForwarderHarness:
             second_look=self.second_look,
         )
 
-    def importer(self, life: CrashSchedule | None = None, *, limits: Limits | None = None) -> Importer:
-        """Return the importer of a new process."""
-        bucket, publisher = self._edges(life)
-        deliveries = Deliveries(
-            secops=self.secops,
-            bucket=bucket,
-            publisher=publisher,
-            form=Form(clean=self.clean),
-            limits=limits or self.limits,
-            now=self.now,
-        )
-        streams = [self.stream] if self.switched_on else []
-        return Importer(bucket=bucket, deliveries=deliveries, streams=streams, now=self.now)
-
-    def _edges(self, life: CrashSchedule | None) -> tuple[Bucket, Publisher]:
-        if life is None:
-            return self.bucket, self.pubsub
-        return MortalBucket(self.bucket, life), MortalPublisher(self.pubsub, life)
+    def streams(self) -> list[Stream]:
+        """Return the stream, if it is on."""
+        return [self.stream] if self.switched_on else []
 
     def poll(self) -> None:
         """Poll once in a process that does not die."""

@@ -5,6 +5,7 @@ import re
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from threading import Lock
 
 from pydantic import BaseModel, ConfigDict
@@ -14,7 +15,8 @@ from infra.local.secops.requests import Log
 from shared.runtime.json_bytes import read_json
 from shared.streams.definition import look_up
 
-_NOTIFICATION_ID = re.compile(rb'"notification_id":\s*"([^"\\]+)"')
+_NAME = b'"notification_id":'
+_NOTIFICATION_ID = re.compile(re.escape(_NAME) + rb'\s*"([^"\\]+)"')
 
 
 class LogTypeReport(BaseModel):
@@ -72,8 +74,11 @@ class Store:
         self._keep = keep
         self._journal = journal
         self._begin()
+        started = datetime.now(UTC)
         for accepted in journal.read():
             self._count(accepted)
+            # The journal has no logs.
+            self._forgotten[accepted.log_type] = started
 
     def clear(self) -> None:
         """Delete everything."""
@@ -88,7 +93,8 @@ class Store:
             self._figures: dict[str, LogTypeReport] = {}
             self._statuses: Counter[int] = Counter()
             self._lost = 0
-            self._kept: deque[tuple[str, Log]] = deque(maxlen=self._keep)
+            self._kept: deque[tuple[str, Log]] = deque()
+            self._forgotten: dict[str, datetime] = {}
 
     def count(self, status: int) -> None:
         """Count one response; 0 means none."""
@@ -120,8 +126,20 @@ class Store:
         )
         with self._lock:
             self._kept.extend((log_type, log) for log in logs)
+            while len(self._kept) > self._keep:
+                self._forget(*self._kept.popleft())
             self._journal.write(accepted)
             self._count(accepted)
+
+    def _forget(self, log_type: str, log: Log) -> None:
+        self._forgotten[log_type] = max(log.log_entry_time, self._forgotten.get(log_type, log.log_entry_time))
+
+    def forgotten(self, log_types: Sequence[str]) -> datetime | None:
+        """Return the newest log entry time of what is not kept of these types, or of all; None if everything is."""
+        with self._lock:
+            return max(
+                (self._forgotten[one] for one in log_types or self._forgotten if one in self._forgotten), default=None
+            )
 
     def _count(self, accepted: Accepted) -> None:
         seen = self._keys.setdefault(accepted.log_type, Counter())
@@ -171,8 +189,9 @@ def log_key(log: Log) -> str:
 
     Without either it is a digest of the data.
     """
-    # Parsing whole items would make the simulator the slowest part of every measurement.
-    if found := _NOTIFICATION_ID.search(log.data):
+    # Parsing whole items would make the simulator the slowest part of every measurement, and a regular expression takes
+    # five times as long as find to get there.
+    if found := _NOTIFICATION_ID.search(log.data, max(0, log.data.find(_NAME))):
         return found.group(1).decode()
     if threat_list := log.labels.get("threat_list"):
         element = look_up(read_json(log.data), "data")

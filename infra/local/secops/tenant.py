@@ -73,13 +73,18 @@ class Tenant:
         """Handle searchRawLogs over the kept logs, by the time of the log entry.
 
         The reference returns one object; clients expect a list of them, sent while the search runs. They also found
-        that the service ignores `logTypes`, so it is ignored here.
+        that the service ignores `logTypes`, so it is ignored here. A search in a time of which not all logs are kept is
+        refused: they would seem to be missing.
         """
         try:
             asked = Search.model_validate_json(request.body)
             fits = _query(asked.baseline_query, case_sensitive=asked.case_sensitive)
         except (ValidationError, re.error) as refused:
             return error(400, "INVALID_ARGUMENT", f"invalid search: {str(refused).splitlines()[0]}")
+        forgotten = self._store.forgotten([one.display_name for one in asked.log_types if one.display_name])
+        if forgotten and asked.baseline_time_range.start_time <= forgotten:
+            reason = f"this simulator does not keep all logs up to {forgotten.isoformat()} (--keep, or a restart)"
+            return error(400, "FAILED_PRECONDITION", reason)
         found = list(self._matches(asked, fits))
         page = found[: asked.page_size] if asked.page_size else found
         more = {"nextPageToken": "more"} if len(page) < len(found) else {}
@@ -108,6 +113,12 @@ class Interval(_Body):
     end_time: AwareDatetime
 
 
+class LogTypeName(_Body):
+    """The name of a log type in a search."""
+
+    display_name: str = ""
+
+
 class Search(_Body):
     """The supported fields of searchRawLogs."""
 
@@ -115,6 +126,7 @@ class Search(_Body):
     baseline_time_range: Interval
     case_sensitive: bool = False
     page_size: int = Field(default=0, ge=0)
+    log_types: tuple[LogTypeName, ...] = ()
 
 
 def _query(text: str, *, case_sensitive: bool) -> Callable[[str], bool]:

@@ -57,7 +57,7 @@ class LandingImporter:
                 "deleted by the bucket's lifecycle",
             )
         if landed.uri != uri:
-            log.info("secops.landed_anew: %s has taken the place of %s", landed.uri, uri)
+            log.info("secops.superseded: %s has taken the place of %s", landed.uri, uri)
             return
         items = LandingItems(self._bucket, landed)
         delivery = landing_delivery_name(self._bucket, uri)

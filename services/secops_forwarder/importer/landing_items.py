@@ -36,7 +36,7 @@ class LandingItems:
 
     @property
     def stem(self) -> str:
-        """The number of the hour and the checksum of the content, which is another one if the hour lands anew."""
+        """The number of the hour and the checksum of its content, which is another one after another landing."""
         return aside_stem(self.landed)
 
     @property

@@ -105,7 +105,7 @@ class Sending:
         halves = part.halves()
         taken = [self._send_part(half, whole) for half in halves]
         if allowed and all(taken):
-            self._smaller.learn(self._needs(half) for half in halves)
+            self._smaller.refused(self._needs(part), map(self._needs, halves))
         return all(taken)
 
     def _post(self, part: Chunk, whole: Chunk) -> bool:
@@ -116,6 +116,7 @@ class Sending:
         except ImportRefused as error:
             self._refused(part, whole, error)
             return False
+        self._smaller.accepted(self._needs(part))
         self._record(part, whole, accepted=len(part.entries))
         return True
 

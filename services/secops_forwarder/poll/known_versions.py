@@ -1,6 +1,6 @@
 """Which version of every issue is in the log: an issue comes again only if it differs from its last one.
 
-The log itself has the answer; an object has it up to a page, so that a poll reads only the pages behind. Whoever
+The log itself has the answer; an object has it up to a page, so that a poll reads only the pages behind. A poll that
 appends a page has read all pages before it, because a page of the same number exists only once: so of two polls at once
 none logs a version that the other one has logged.
 
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from services.secops_forwarder.poll.page_buffer import NewItem
 from shared.contracts.interfaces import Bucket
 from shared.contracts.stored_objects import read_stored
-from shared.streams.issue_walks import Met, Versions, versions_name
+from shared.streams.issue_progress import Met, Versions, versions_name
 from shared.streams.page_log import PageHead, PageLog
 
 _FORGOTTEN_AFTER = 30

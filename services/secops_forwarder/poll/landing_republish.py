@@ -12,12 +12,10 @@ from services.secops_forwarder.poll.republish import REPUBLISH_EVERY, is_due
 from shared.contracts.interfaces import Bucket, Publisher
 from shared.contracts.messages import MinuteLanded
 from shared.contracts.outcomes import Misconfigured
-from shared.streams.delivery_progress import read_delivery
 from shared.streams.landing_log import (
     Forwarding,
     ForwardingStore,
-    items_of,
-    landing_delivery_name,
+    landing_delivery,
     landing_message,
     manifests_since,
     read_landing,
@@ -91,8 +89,8 @@ class LandingRepublisher:
             return True, None
 
     def _is_settled(self, landed: MinuteLanded) -> bool:
-        delivery = read_delivery(self._bucket, landing_delivery_name(self._bucket, landed.uri))
-        return not items_of(landed) or (delivery is not None and (delivery.finished or delivery.reason is not None))
+        delivery = landing_delivery(self._bucket, landed)
+        return delivery.finished or delivery.reason is not None
 
 
 @dataclass

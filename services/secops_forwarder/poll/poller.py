@@ -20,13 +20,17 @@ from services.secops_forwarder.poll.second_look import SecondLook, next_look
 from services.secops_forwarder.poll.window_collector import WindowCollector
 from services.secops_forwarder.poll.window_reader import IssueSource
 from shared.contracts.interfaces import Bucket, Publisher
-from shared.contracts.outcomes import MeshError, Misconfigured
+from shared.contracts.outcomes import MeshError, Misconfigured, Retryable
 from shared.operations.feed_conditions import stream_conditions
 from shared.streams.definition import Stream
 from shared.streams.page_log import PageLog, Published, PublishedStore
 
 # Collecting gets the rest of a poll's time, and all of it if nothing is overdue.
 _SHARE_FOR_OVERDUE = 0.25
+_PASS_TOO_LONG = Retryable(
+    "there are more changes than a poll has time for, and older ones are not found; raise POLL_DEADLINE_SECONDS",
+    error_type="pass_too_long",
+)
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,10 @@ class Poller:
             self._conditions.keep(stream.name, error, self._now())
             pause.begin_after(error)
             raise
-        if self._conditions.read(stream.name):
+        if stream.listing == "by_update" and not result.finished:
+            # The next poll begins at the front again and comes no further, so it does not end by itself.
+            self._conditions.keep(stream.name, _PASS_TOO_LONG, self._now())
+        elif self._conditions.read(stream.name):
             self._conditions.clear(stream.name)
         return result
 

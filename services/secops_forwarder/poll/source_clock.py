@@ -4,7 +4,7 @@ import logging
 from datetime import datetime, timedelta
 
 # More than any clock is ahead: a Date before that is a proxy's error.
-_MOST_AHEAD = timedelta(days=1)
+_MAX_AHEAD = timedelta(days=1)
 # A Date has whole seconds, and the request takes some.
 _NOTABLY_AHEAD = timedelta(minutes=1)
 
@@ -21,4 +21,4 @@ def by_the_source(ours: datetime, answered: datetime | None) -> datetime:
         return ours
     if ours - answered > _NOTABLY_AHEAD:
         log.warning("secops.clock_ahead: by %.0f s, as the source's Date says", (ours - answered).total_seconds())
-    return max(answered, ours - _MOST_AHEAD)
+    return max(answered, ours - _MAX_AHEAD)

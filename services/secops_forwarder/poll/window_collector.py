@@ -17,7 +17,7 @@ from services.secops_forwarder.poll.window_reader import IssueSource, WindowRead
 from services.secops_forwarder.poll.windows import Window, window_from
 from shared.contracts.outcomes import MeshError
 from shared.streams.definition import Stream
-from shared.streams.issue_walks import Walk
+from shared.streams.issue_progress import ProjectProgress
 from shared.streams.page_log import Published
 from shared.virustotal.errors import KeyRefused
 
@@ -49,7 +49,7 @@ class WindowCollector:
         self._now = now
         self._since = hint.since
         self._pass_began = hint.pass_began
-        self._walks = dict(hint.walks)
+        self._progress = dict(hint.walks)
         self._reader: WindowReader
 
     @property
@@ -75,7 +75,7 @@ class WindowCollector:
 
     def marks(self) -> dict[str, object]:
         """Return the position, for the stream's hint."""
-        return {"since": self._since, "pass_began": self._pass_began, "walks": self._walks}
+        return {"since": self._since, "pass_began": self._pass_began, "walks": self._progress}
 
     def collect(self, hint: Published, late: Callable[[], bool]) -> tuple[Published, bool]:
         """Read every project up to now, then sweep those that are due; return False if the time was up before that."""
@@ -84,14 +84,14 @@ class WindowCollector:
             return hint, False
         began, projects = self._now(), self._source.projects()
         try:
-            walked = self._each(projects, partial(self._walk, late))
-            due = [name for name in walked.done if self._is_due(self._walks[name])]
+            read = self._each(projects, partial(self._read_new, late))
+            due = [name for name in read.done if self._is_due(self._progress[name])]
             swept = self._each(due, partial(self._sweep, late))
         finally:
-            self._known.save(sweeping=any(self._walks[name].reached for name in projects if name in self._walks))
-        if error := walked.error or swept.error:
+            self._known.save(sweeping=any(self._progress[name].reached for name in projects if name in self._progress))
+        if error := read.error or swept.error:
             raise error
-        finished = len(walked.done) == len(projects)
+        finished = len(read.done) == len(projects)
         self._pass_began = began if finished else self._pass_began
         return hint, finished
 
@@ -99,7 +99,7 @@ class WindowCollector:
         """Read projects, the one that is furthest behind first."""
         done: list[str] = []
         errors: list[MeshError] = []
-        for name in sorted(projects, key=lambda name: self._walks[name].read if name in self._walks else _NEVER):
+        for name in sorted(projects, key=lambda name: self._progress[name].read if name in self._progress else _NEVER):
             try:
                 done += [name] if read(name) else []
             except MeshError as error:
@@ -109,28 +109,28 @@ class WindowCollector:
                 errors.append(error)
         return _Round(done, errors[0] if errors else None)
 
-    def _walk(self, late: Callable[[], bool], project: str) -> bool:
-        """Read what was last seen since the last walk; return False if the time was up."""
-        walk = self._walks.get(project) or Walk(read=self._reader.since, swept_at=self._now())
+    def _read_new(self, late: Callable[[], bool], project: str) -> bool:
+        """Read what was last seen since the last poll; return False if the time was up."""
+        progress = self._progress.get(project) or ProjectProgress(read=self._reader.since, swept_at=self._now())
 
         def record(end: datetime) -> None:
-            self._walks[project] = walk.model_copy(update={"read": max(walk.read, end)})
+            self._progress[project] = progress.model_copy(update={"read": max(progress.read, end)})
 
-        self._walks[project] = walk
-        parts = window_from(walk.read).parts(walk.ahead)
+        self._progress[project] = progress
+        parts = window_from(progress.read).parts(progress.ahead)
         return self._keep_left(project, self._reader.read(project, parts, late, record))
 
     def _sweep(self, late: Callable[[], bool], project: str) -> bool:
-        """Read everything before the walks once more; return False if the time was up."""
-        walk = self._walks[project]
-        begin = walk.reached or self._reader.since
-        if walk.reached is None:
-            walk = walk.model_copy(update={"swept_at": self._now(), "reached": begin})
+        """Read everything up to there once more; return False if the time was up."""
+        progress = self._progress[project]
+        begin = progress.reached or self._reader.since
+        if progress.reached is None:
+            progress = progress.model_copy(update={"swept_at": self._now(), "reached": begin})
 
         def record(end: datetime | None) -> None:
-            self._walks[project] = walk.model_copy(update={"reached": end})
+            self._progress[project] = progress.model_copy(update={"reached": end})
 
-        parts = window_from(begin, walk.read).parts(walk.ahead)
+        parts = window_from(begin, progress.read).parts(progress.ahead)
         if not self._keep_left(project, self._reader.read(project, parts, late, record)):
             return False
         record(None)
@@ -140,11 +140,11 @@ class WindowCollector:
     def _keep_left(self, project: str, left: Sequence[Window]) -> bool:
         """Keep what is to be read next, and return whether nothing is."""
         if left:
-            self._walks[project] = self._walks[project].model_copy(update={"ahead": left[0].end})
+            self._progress[project] = self._progress[project].model_copy(update={"ahead": left[0].end})
         return not left
 
-    def _is_due(self, walk: Walk) -> bool:
-        return walk.reached is not None or self._now() - walk.swept_at >= _SWEEP_EVERY
+    def _is_due(self, progress: ProjectProgress) -> bool:
+        return progress.reached is not None or self._now() - progress.swept_at >= _SWEEP_EVERY
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from shared.streams.page_log import PageHead
 from shared.virustotal.issue_reader import IssuePage, IssueSearch
 
 # Half of what a search counts, at 1,000 hits a page: hits may be added while pages are read.
-_MOST_PAGES = 5
+_MAX_PAGES = 5
 
 _Outcome = Literal["read", "overtaken", "late", "too many"]
 
@@ -89,14 +89,14 @@ class WindowReader:
         page, found = IssuePage((), None, None), set[str]()
         for number in count(1):
             page = self._ask(project, part, page)
-            if divisible and (page.total or 0) > _MOST_PAGES * self._stream.page_size:
+            if divisible and (page.total or 0) > _MAX_PAGES * self._stream.page_size:
                 return "too many"
             items = [new_item(self._stream, item, None) for item in page.items]
             found |= {identity_of(item.key) for item in items}
             if not self._take(items):
                 return "overtaken"
             # What cannot be divided may have more pages than a poll has time for.
-            if page.token is None or (number > _MOST_PAGES and late()):
+            if page.token is None or (number > _MAX_PAGES and late()):
                 break
         if not self._flush():
             return "overtaken"

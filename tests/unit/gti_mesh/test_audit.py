@@ -4,7 +4,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from gti_mesh.audit import ask_first
+from gti_mesh.audit import ask_first, refuse_future
+from shared.contracts.minutes import ONE_MINUTE
 from shared.operations.mesh import Mesh
 from shared.runtime.settings import MeshSettings
 from tests.support.doubles import NOON
@@ -41,3 +42,11 @@ def test_yes_answers_the_question() -> None:
     """For programs."""
     code, text = asked(10_000_000_000, yes=True)
     assert (code, "Go on?" in text) == (0, False)
+
+
+def test_an_audit_of_the_future_is_refused() -> None:
+    """It would compare nothing, and report that nothing is wrong."""
+    with pytest.raises(typer.BadParameter, match="2026-11-21T12:01:00Z is in the future"):
+        refuse_future(NOON + ONE_MINUTE, NOON)
+    refuse_future(NOON, NOON)
+    refuse_future(None, NOON)

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from shared.streams.page_log import PageHead, PageLog
+from shared.streams.page_log import PageLog
 from tests.soak.updates import CHANGING, items_of, not_logged
 from tests.support.doubles import NOON
 from tests.support.memory import MemoryBucket
+from tests.support.pages import page_head
 
 # Of one item each: an older version, a newer one, and both as the source's control has them.
 VERSIONS: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
@@ -38,21 +39,7 @@ def logged(stream: str, items: Sequence[dict[str, Any]]) -> MemoryBucket:
     """Return a bucket whose log of a stream has a page for each item."""
     bucket = MemoryBucket()
     for sequence, item in enumerate(items, 1):
-        head = PageHead(
-            stream=stream,
-            sequence=sequence,
-            signature="",
-            filter="",
-            cursor=None,
-            began=NOON,
-            since=NOON,
-            watermark=NOON,
-            first_date=None,
-            last_date=None,
-            landed_at=NOON,
-            seen={},
-        )
-        assert PageLog(bucket, stream).append(head, [json.dumps(item).encode()])
+        assert PageLog(bucket, stream).append(page_head(sequence, NOON, stream), [json.dumps(item).encode()])
     return bucket
 
 

@@ -16,10 +16,11 @@ from shared.streams.definition import look_up
 
 Json = dict[str, object]
 
-# What a record must hold, by the type of an entity.
+# The fields that an entity must have, by its type.
 _NEEDED = {"DOMAIN_NAME": "hostname", "IP_ADDRESS": "ip", "FILE": "file", "URL": "url"}
-# And by the type of an event; a machine has one of these names.
+# The fields that an event of type SCAN_VULN_HOST must have.
 _NEEDED_OF_SCANS = ("observer", "target", "extensions.vulns.vulnerabilities")
+# The fields that name a machine; such an event has at least one of them.
 _MACHINE = ("target.hostname", "target.ip", "target.mac", "target.asset_id")
 _SCALARS: dict[str, type | tuple[type, ...]] = {"string": str, "int": int, "float": float, "Timestamp": datetime}
 _ROOTS = {"event": "UDM", "entity": "Entity"}

@@ -24,8 +24,8 @@ _KNOWN = frozenset({"sort", "order", "size", "life", "since", "until", "refs", "
 _LIFE = re.compile(r"(\d{1,2})m", re.ASCII)
 _LONGEST_MINUTES = 10
 # 100 requests of status 400 or above an hour, and 10 at once (documented).
-_MOST_INVALID, _HOUR = 100, 3600.0
-_MOST_AT_ONCE = 10
+_MAX_INVALID, _HOUR = 100, 3600.0
+_MAX_AT_ONCE = 10
 
 
 @dataclass
@@ -78,7 +78,7 @@ class AlertsApi:
         """Respond to a request for one page."""
         with self._lock:
             self._running += 1
-            busy = self._running > _MOST_AT_ONCE
+            busy = self._running > _MAX_AT_ONCE
         try:
             answer = self._locked_out(busy=busy) or self._refuse(request) or self._page(request.query)
         finally:
@@ -114,7 +114,7 @@ class AlertsApi:
         now = self._now()
         while self._invalid and self._invalid[0] <= now - _HOUR:
             self._invalid.popleft()
-        if busy or len(self._invalid) >= _MOST_INVALID:
+        if busy or len(self._invalid) >= _MAX_INVALID:
             return errors.error(429, "TooManyRequestsError", "Too many requests")
         return None
 

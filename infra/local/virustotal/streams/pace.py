@@ -1,13 +1,14 @@
-"""How fast the items that change flow, so that a test of minutes sees what takes days."""
+"""How fast items appear and change in the simulator, so that a test of minutes sees what takes days."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Alerts, issues and collections come and change this many times as fast, and nothing flows from before a time.
+    """Alerts, issues and collections appear and change `times` as fast as in reality; nothing flows before `since`.
 
-    The time is in epoch seconds. A late summary keeps its five seconds, so an alert is read after it up to 500 times.
+    since is in epoch seconds. At any pace an alert's summary comes five seconds after it; above 500 times the alert
+    would be marked as read before that.
     """
 
     times: float = 1.0

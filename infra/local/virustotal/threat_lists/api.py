@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import ClassVar, Literal
@@ -18,6 +19,7 @@ from infra.local.web import Answer, Request, Route, json_answer, route
 
 FEED = "threat_lists"
 _DEFAULT, _LARGEST = 2000, 4000
+_NAMES_ON_A_PAGE = 10
 # Two hours of all lists: what a benchmark asks for is then written before it is measured.
 _TEXTS_KEPT = 2 * len(LISTS)
 _RETENTION = timedelta(days=7)
@@ -28,7 +30,8 @@ _EMPTY: dict[str, list[object] | None] = {"null": None, "empty": []}
 class ListSettings(BaseModel):
     """The lists that the key may read, the lag, and what is served.
 
-    named is the form of the answer with the lists' names, or that it is refused or unknown; old whether hours past
+    named is the form of the answer with the lists' names (pages: a collection of 10 a page), or that it is refused or
+    unknown; old whether hours past
     seven days are served; counts the number of indicators of a list in each hour, if not that of a minute of a feed;
     pretty whether answers are indented.
     """
@@ -37,7 +40,7 @@ class ListSettings(BaseModel):
 
     tier: Literal["standard", "enterprise", "enterprise_plus"] = "enterprise_plus"
     lag_minutes: int = Field(120, ge=1)
-    named: Literal["collection", "plain", "forbidden", "unknown"] = "collection"
+    named: Literal["collection", "pages", "plain", "forbidden", "unknown"] = "collection"
     old: Literal["served", "refused"] = "refused"
     counts: dict[str, int] = Field(default_factory=dict)
     pretty: bool = False
@@ -79,11 +82,11 @@ class ThreatListsApi:
 
     def names(self, request: Request) -> Answer:
         """Return the lists that the key may read."""
-        answer = self._simulator.refuse_key(request) or self._names()
+        answer = self._simulator.refuse_key(request) or self._names(request.query.get("cursor"))
         self._simulator.stats.count("api", FEED, "names", answer.status)
         return answer
 
-    def _names(self) -> Answer:
+    def _names(self, cursor: str | None) -> Answer:
         readable = TIERS[self.settings.tier]
         match self.settings.named:
             case "forbidden":
@@ -92,7 +95,9 @@ class ThreatListsApi:
                 return errors.not_found("/threat_lists")
             case "plain":
                 return json_answer(200, readable)
-        return json_answer(200, {"data": [{"id": name, "type": "threat_list"} for name in readable]})
+            case "pages":
+                return _page_of_names(readable, cursor)
+        return json_answer(200, {"data": _objects(readable)})
 
     def list_hour(self, request: Request, name: str, hour: str) -> Answer:
         """Respond to a request for one list in one hour."""
@@ -173,3 +178,17 @@ class ThreatListsApi:
             return datetime.strptime(written, "%Y%m%d%H").replace(tzinfo=UTC) if _HOUR.fullmatch(written) else None
         except ValueError:
             return None
+
+
+def _objects(names: Sequence[str]) -> list[dict[str, str]]:
+    return [{"id": name, "type": "threat_list"} for name in names]
+
+
+def _page_of_names(names: Sequence[str], cursor: str | None) -> Answer:
+    position = (cursor or "after:0").removeprefix("after:")
+    if not position.isdecimal():
+        return errors.error(400, "BadRequestError", "Invalid cursor")
+    begin = int(position)
+    end = begin + _NAMES_ON_A_PAGE
+    meta: dict[str, object] = {"count": len(names), **({"cursor": f"after:{end}"} if end < len(names) else {})}
+    return json_answer(200, {"meta": meta, "data": _objects(names[begin:end])})

@@ -23,7 +23,11 @@ from infra.local.dry_runs import statement_type, without_rows
         ("CREATE OR REPLACE TABLE t AS SELECT 1 AS x", "CREATE_TABLE_AS_SELECT"),
         ("EXPORT DATA OPTIONS(uri='gs://b/*', format='CSV') AS SELECT 1", "EXPORT_DATA"),
         ("GRANT `roles/x` ON TABLE t TO 'user:a'", "GRANT"),
+        ("TRUNCATE TABLE t", "TRUNCATE_TABLE"),
         ("SELEC 1", ""),
+        ("SELEC", ""),
+        ("hello world", ""),
+        ("1 + 1", ""),
         ("-- nothing", ""),
     ],
 )

@@ -69,6 +69,13 @@ def test_simulator_is_configured_and_known_to_the_services(machine: Path) -> Non
     assert found.endpoints.virustotal == f"{found.endpoints.virustotal_control}/api/v3"
 
 
+def test_a_setting_of_the_caller_goes_before_the_meshs_own(machine: Path) -> None:
+    """Loads are not slowed down, unless the caller wants it."""
+    assert plan(machine / "state").part("loader").environment["LOAD_JOBS_PER_SECOND"] == "1000"
+    asked = plan(machine / "state", {"LOAD_JOBS_PER_SECOND": "2"})
+    assert asked.part("loader").environment["LOAD_JOBS_PER_SECOND"] == "2"
+
+
 @pytest.mark.parametrize(
     ("settings", "url"),
     [

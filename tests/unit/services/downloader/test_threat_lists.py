@@ -3,7 +3,7 @@
 import gzip
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import Any
@@ -98,12 +98,35 @@ def test_lines_land_with_ids_of_list_type_and_id(api: SimulatedLists) -> None:
     assert (landed.lines, landed.rejected, rows[-1]["feed_line"]) == (28, 0, 28)
 
 
-@pytest.mark.parametrize("named", ["collection", "plain", "forbidden", "unknown"])
+@pytest.mark.parametrize("named", ["collection", "pages", "plain", "forbidden", "unknown"])
 @pytest.mark.parametrize("tier", TIERS)
 def test_lists_outside_the_tier_are_left_out(api: SimulatedLists, named: str, tier: str) -> None:
     """Whatever the names' answer is, the hour has the lists that the key may read."""
     api.change(named=named, tier=tier)
     assert {line["threat_list"] for line in read(api)} == set(TIERS[tier])
+
+
+def test_names_on_several_pages_are_all_read(api: SimulatedLists, caplog: pytest.LogCaptureFixture) -> None:
+    """Each page is a request that counts."""
+    caplog.set_level(logging.INFO)
+    api.change(named="pages")
+    assert names(read(api)) == sorted(one for name in SIMULATED for one in api.ids(name))
+    assert len(api.requested) == 16
+    assert "14 lists of 2026-11-21T13:00:00Z with 16 requests" in caplog.text
+
+
+def test_names_without_an_end_are_transient() -> None:
+    """The hour is requested again, instead of being read for ever or without some lists."""
+
+    class Endless:
+        """An API whose every page leads to another one."""
+
+        def answer(self, path: str, what: str) -> ApiAnswer:
+            """Return a page."""
+            return ApiAnswer(b'{"data":[{"id":"ransomware"}],"meta":{"cursor":"a"}}')
+
+    with pytest.raises(TransientError, match="more than 10 pages"):
+        ThreatListReader(Endless()).names()
 
 
 def test_a_list_outside_the_tier_is_told_once(api: SimulatedLists, caplog: pytest.LogCaptureFixture) -> None:
@@ -236,7 +259,7 @@ class OneList:
     def __init__(self, body: bytes) -> None:
         self._body = body
 
-    def names(self) -> Sequence[str]:
+    def names(self, before_request: Callable[[], None]) -> Sequence[str]:
         """Return the name."""
         return ("iot",)
 

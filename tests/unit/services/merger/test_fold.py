@@ -21,12 +21,16 @@ GENERATION = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 class Versions:
-    """Runs SQL as BigQuery would, for tables of given sizes, some of whose rows are old enough to fold."""
+    """Runs SQL as BigQuery would, for tables of given sizes.
 
-    def __init__(self, recent: int, base: int, *troubles: Exception, young: int = 0) -> None:
+    Of recent, `young` rows are not old enough to fold, and `old` ones were so hours ago.
+    """
+
+    def __init__(self, recent: int, base: int, *troubles: Exception, young: int = 0, old: int = 0) -> None:
         self.recent = recent
         self.base = base
         self.young = young
+        self.old = old
         self.troubles = list(troubles)
         self.clock = Clock()
         self.asked: list[str] = []
@@ -38,13 +42,14 @@ class Versions:
         if "BEGIN TRANSACTION" in sql:
             return [self._fold(seconds)]
         if "foldable_rows" in sql:
-            return [{"foldable_rows": self.recent - self.young}]
+            return [{"foldable_rows": self.recent - self.young, "old_rows": self.old}]
         return [{"recent_rows": self.recent, "base_rows": self.base}]
 
     def _fold(self, seconds: float) -> Mapping[str, Any]:
         self.allowed.append(seconds)
         if self.troubles:
             raise self.troubles.pop(0)
+        self.old = 0
         folded, self.recent, self.base = self.recent - self.young, self.young, self.base + self.recent - self.young
         return {"generation": GENERATION, "folded_rows": folded, "base_rows": self.base}
 
@@ -86,7 +91,7 @@ def test_what_is_billed_is_asked_for_only_when_all_rows_are_enough() -> None:
 
 
 @pytest.mark.parametrize(
-    ("recent", "base", "min_rows", "is_overdue"),
+    ("old", "base", "min_rows", "is_overdue"),
     [
         (2_000_001, 0, 10, True),
         (2_000_000, 0, 10, False),
@@ -96,11 +101,22 @@ def test_what_is_billed_is_asked_for_only_when_all_rows_are_enough() -> None:
     ],
 )
 def test_a_fold_that_is_overdue_is_logged(
-    caplog: pytest.LogCaptureFixture, recent: int, base: int, min_rows: int, is_overdue: bool
+    caplog: pytest.LogCaptureFixture, old: int, base: int, min_rows: int, is_overdue: bool
 ) -> None:
     """By the threshold of status and audit, and not below the rows from which a fold is due: the alarm counts it."""
-    folder(Versions(recent, base), min_rows).is_due(DOMAINS, end=END)
+    folder(Versions(old, base, old=old), min_rows).is_due(DOMAINS, end=END)
     assert [record.getMessage().startswith("merger.fold_overdue: ") for record in caplog.records] == [True] * is_overdue
+
+
+def test_a_backfill_of_a_young_mesh_is_not_overdue(caplog: pytest.LogCaptureFixture) -> None:
+    """Each hour brings as many rows as base has, of which the fold takes those of two hours ago: no fold has failed."""
+    versions = Versions(0, 0)
+    arriving = 5_000_000
+    for _ in range(10):
+        versions.recent, versions.young = versions.young + arriving, arriving
+        assert folder(versions).is_due(DOMAINS, end=END) is (versions.recent > arriving)
+        folder(versions).fold(DOMAINS, end=END)
+    assert not [record for record in caplog.records if "fold_overdue" in record.getMessage()]
 
 
 def test_a_fold_says_what_it_did() -> None:

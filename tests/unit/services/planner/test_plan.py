@@ -133,7 +133,7 @@ def test_what_a_standstill_has_lost_is_kept_for_a_week() -> None:
     assert (one.first, one.at) == (before.watermark + ONE_MINUTE, harness.clock())
     assert EVERY_MINUTE.count(one.first, one.last) == lost
     [problem] = planner_problems("domains", state, harness.clock())
-    assert f"the source no longer has {lost} minutes" in problem.text
+    assert f"the source has deleted {lost} minutes" in problem.text
     harness.clock.advance(days=7)
     harness.tick()
     harness.clock.advance(minutes=1)

@@ -86,7 +86,7 @@ CHANGES: dict[str, tuple[Change, str, str]] = {
     "a delivery has come less far": (lambda harness: deliver(harness, done=0), "page 2 is not delivered", AGAIN),
     "a delivery counts fewer": (
         lambda harness: deliver(harness, accepted=0),
-        "the delivery of page 2 accounts for 1 of 2 notifications",
+        "the delivery of page 2 accounts for 1 of 2 items",
         AGAIN,
     ),
     "a delivery names no item that was set aside": (
@@ -125,10 +125,12 @@ def test_a_step_that_is_named_mends_it(harness: ForwarderHarness) -> None:
 
 
 def test_since_leaves_older_pages_alone(harness: ForwarderHarness) -> None:
-    """Deliveries of pages before the start time are not read."""
+    """Pages before the start time are not counted, and neither their deliveries nor their set-aside items are read."""
+    rewrite(harness, OVERSIZE, b"domain", b"nomaid")
     harness.bucket.delete(DELIVERY)
-    assert audit(harness).findings
-    assert audit(harness, since=harness.now()).findings == ()
+    everything, later = audit(harness), audit(harness, since=harness.now())
+    assert (everything.pages, len(everything.findings)) == (3, 2)
+    assert (later.pages, later.findings) == (0, ())
 
 
 def test_a_page_that_was_given_up_is_a_dead_letter_and_no_mismatch(harness: ForwarderHarness) -> None:

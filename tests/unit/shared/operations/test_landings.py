@@ -14,10 +14,10 @@ from shared.contracts.outcomes import Misconfigured, TransientError
 from shared.operations.audit_landings import audit_landings
 from shared.operations.audit_streams import StreamAudit
 from shared.operations.landing_reader import LandingReader
+from shared.operations.log_readers import LogReaders
 from shared.operations.replay_landings import replay_landings
 from shared.operations.status import poll_problems
 from shared.operations.stream_log import StreamLog
-from shared.operations.stream_logs import StreamReaders
 from shared.operations.stream_status import StreamStatus, stream_status
 from shared.streams.landing_log import ForwardingStore, hour_number, landing_delivery_name
 from tests.support.landings import HOUR, LandingHarness, ids
@@ -51,7 +51,7 @@ def test_a_feed_that_was_never_on_has_no_status() -> None:
     """Nor does the status have a stream of its name."""
     harness = LandingHarness()
     harness.land(1)
-    assert StreamReaders(harness.bucket).read(harness.now()) == []
+    assert LogReaders(harness.bucket).read(harness.now()) == []
     assert not list(audit_landings(harness.bucket, EVER, harness.now()))
 
 
@@ -119,7 +119,7 @@ def test_landings_hide_no_poll_that_has_stopped(harness: LandingHarness) -> None
     """Hours land without the poll."""
     harness.now.advance(hours=3)
     harness.land(1)
-    [problem] = poll_problems(StreamReaders(harness.bucket).read(harness.now()), harness.now())
+    [problem] = poll_problems(LogReaders(harness.bucket).read(harness.now()), harness.now())
     assert str(problem) == "streams: no poll has ended since 2026-11-21T12:00Z"
 
 
@@ -205,7 +205,7 @@ def _damaged(harness: LandingHarness, landed: MinuteLanded) -> None:
     [
         (lambda harness, landed: harness.bucket.delete(_name(harness, landed)), "{} is not delivered", "gti-mesh"),
         (_changed(done=1), "{} is not delivered", "gti-mesh secops replay threat_lists 2026-11-21T09:00Z"),
-        (_changed(accepted=1), "the delivery of {} accounts for 2 of 3 notifications", "delete gs://landing/streams"),
+        (_changed(accepted=1), "the delivery of {} accounts for 2 of 3 items", "delete gs://landing/streams"),
         (_changed(items=2, done=2), "the delivery of {} is about 2 of 3 lines", "delete gs://landing/streams"),
         (_changed(oversize=(), accepted=3), "item 1 of {} was set aside, and the delivery does not", "delete gs://"),
         (_without_aside, "item 1 of {} was set aside, and its object is gone", "delete gs://landing/streams"),

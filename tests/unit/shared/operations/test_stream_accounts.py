@@ -12,7 +12,7 @@ def accounts(*keys: str, returning: bool) -> StreamAccounts:
 
 def test_a_key_in_two_pages_is_a_mismatch() -> None:
     """Versions of a dated item never come again."""
-    assert list(accounts("a 1", "a 2", "a 1", returning=False).mismatches()) == ["1 notifications are in two pages"]
+    assert list(accounts("a 1", "a 2", "a 1", returning=False).mismatches()) == ["1 items are in two pages"]
 
 
 def test_an_issue_may_return_to_an_earlier_version() -> None:

@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -226,6 +227,30 @@ def test_raw_logs_are_searched(tenant: Tenant) -> None:
     assert tenant.search("item", pageSize=3) == ["1", "2", "12"]
     early = {"startTime": "2026-11-21T11:00:00Z", "endTime": TIMES["log_entry_time"]}
     assert tenant.search("item", baselineTimeRange=early) == []
+
+
+def test_a_search_for_what_is_not_kept_is_refused(tenant: Tenant) -> None:
+    """Logs that the simulator has dropped would seem to be lost; other types and later times can be searched."""
+    tenant.post(*range(100))
+    assert len(tenant.search("item")) == 100
+    tenant.post(100, log_type="OTHER_CUSTOM")
+    span = {"startTime": "2026-11-21T11:00:00Z", "endTime": "2026-11-21T12:00:00Z"}
+    asked = {"baselineQuery": "item", "baselineTimeRange": span}
+    mine = {"logTypes": [{"displayName": LOG_TYPE}]}
+    for types in ({}, mine):
+        assert status_of(tenant.ask("POST", ":searchRawLogs", {**asked, **types})) == (400, "FAILED_PRECONDITION")
+    assert tenant.search("item 100", logTypes=[{"displayName": "OTHER_CUSTOM"}]) == ["100"]
+    assert tenant.search("item", baselineTimeRange={**span, "startTime": "2026-11-21T11:58:00Z"}, **mine) == []
+
+
+def test_a_simulator_that_was_restarted_refuses_to_search_for_earlier_logs(tmp_path: Path) -> None:
+    """It knows how many there were, and no longer what was in them."""
+    for _ in range(2):
+        secops = SecOps(keep=100, journal=tmp_path / "accepted.jsonl")
+        known = secops.store.forgotten([LOG_TYPE])
+        secops.store.accept(LOG_TYPE, [], b"")
+    assert known
+    assert secops.store.forgotten(["OTHER_CUSTOM"]) is None
 
 
 @pytest.mark.parametrize("body", [{}, {"baselineQuery": "raw = /(/"}, []])

@@ -158,7 +158,7 @@ def test_an_oversize_line_is_set_aside(harness: LandingHarness) -> None:
     assert (harness.delivery(landed).oversize, len(harness.dead())) == ((1,), 1)
 
 
-def test_an_hour_that_lands_anew_is_delivered_anew(harness: LandingHarness) -> None:
+def test_an_hour_that_lands_again_is_delivered_again(harness: LandingHarness) -> None:
     """Positions of one content mean nothing in another; the message of the first landing changes nothing any more."""
     first = harness.land(3)
     harness.secops.answers = [(None, True), (TransientError("503"), False)]

@@ -263,6 +263,49 @@ def test_a_tenant_that_takes_less_gets_less(limit: Limits, caplog: pytest.LogCap
     assert caplog.text.count("secops.smaller_limit") == 1
 
 
+@pytest.mark.parametrize(
+    ("limit", "of_large", "of_small"),
+    [(Limits(bytes=100_000, logs=1000), 7, 50), (Limits(bytes=3_900_000, logs=7), 7, 7)],
+)
+@pytest.mark.parametrize("large_first", [True, False])
+def test_a_limit_of_bytes_is_none_of_logs(limit: Limits, of_large: int, of_small: int, *, large_first: bool) -> None:
+    """What was learned with large logs lets many small ones into a request, and the other way round."""
+    harness = ForwarderHarness()
+    harness.limits = Limits(bytes=3_900_000, logs=50)
+    for large in (large_first, not large_first) * 2:
+        new = len(harness.source.items)
+        harness.source.add(*(NOON + timedelta(seconds=new + number) for number in range(50)))
+        for item in harness.source.items[new:]:
+            item["attributes"]["whois"] = "x" * (9_000 if large else 10)
+        harness.now.advance(minutes=1)
+        harness.poll()
+    harness.secops.takes = limit
+    importer = harness.importer()
+    sent = []
+    for message in harness.messages():
+        before = len(harness.secops.bodies)
+        importer.handle(message)
+        sent.append(len(harness.secops.bodies) - before)
+    assert harness.secops.ids() == every_id(harness)
+    wanted = [ceil(50 / of_large), ceil(50 / of_small)][:: 1 if large_first else -1]
+    assert sent[2:] == wanted
+    assert harness.secops.refused <= 2 * ceil(log2(50))
+
+
+def test_a_tenant_that_takes_less_than_before_gets_less() -> None:
+    """A limit that is lowered while the process runs is found too."""
+    harness = ForwarderHarness()
+    harness.limits = Limits(bytes=3_900_000, logs=50)
+    harness.source.add(*(NOON - timedelta(seconds=200 - number) for number in range(200)))
+    harness.poll()
+    importer = harness.importer()
+    for logs, message in zip((40, 20, 20, 5), harness.messages(), strict=True):
+        harness.secops.takes = Limits(bytes=3_900_000, logs=logs)
+        importer.handle(message)
+    assert harness.secops.ids() == every_id(harness)
+    assert harness.secops.refused <= 2 * ceil(log2(50))
+
+
 def test_a_log_that_no_tenant_takes_is_oversize() -> None:
     """A 413 for the single log; the others are accepted."""
     harness, message = landed(8, big=3)

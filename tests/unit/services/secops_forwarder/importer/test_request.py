@@ -2,6 +2,7 @@
 
 import base64
 import json
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,26 +12,13 @@ from hypothesis import strategies as st
 from services.secops_forwarder.importer.cleaning import cleaned, write_cleaned
 from services.secops_forwarder.importer.request import Form
 from shared.runtime.json_bytes import read_json, read_object, write_json
-from shared.streams.page_log import PageHead
 from tests.support import optional_tools
 from tests.support.doubles import NOON
+from tests.support.pages import page_head
 from tests.support.paths import SAMPLES
 from tests.support.streams import STREAM, changed, notification
 
-HEAD = PageHead(
-    stream="ioc_stream",
-    sequence=1,
-    signature="",
-    filter="",
-    cursor=None,
-    began=NOON,
-    since=NOON,
-    watermark=NOON,
-    first_date=None,
-    last_date=None,
-    landed_at=NOON,
-    seen={},
-)
+HEAD = page_head(1, NOON)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
@@ -92,8 +80,13 @@ def _without_empties(value: object) -> object:
 
 @given(item=st.dictionaries(st.text(max_size=3), JSON, max_size=4))
 def test_cleaning_is_what_it_is_defined_as(item: dict[str, object]) -> None:
-    """Empty values are removed from the inside out, so that containers that become empty are removed too."""
+    """Empty values are removed from the inside out, so that containers that become empty are removed too.
+
+    The item itself stays as it was.
+    """
+    before = deepcopy(item)
     assert cleaned(item) == _without_empties(item)
+    assert item == before
 
 
 def test_verbatim_keeps_everything() -> None:

@@ -5,10 +5,11 @@ import pytest
 from services.secops_forwarder.poll.known_versions import KnownVersions, identity_of
 from services.secops_forwarder.poll.page_buffer import NewItem
 from shared.contracts.outcomes import Misconfigured
-from shared.streams.issue_walks import Versions
+from shared.streams.issue_progress import Versions
 from shared.streams.page_log import PageHead, PageLog
 from tests.support.doubles import NOON
 from tests.support.memory import MemoryBucket
+from tests.support.pages import page_head
 
 STREAM = "asm_issues"
 NAME = f"state/streams/versions/{STREAM}.json"
@@ -16,20 +17,7 @@ NAME = f"state/streams/versions/{STREAM}.json"
 
 def head(sequence: int, *keys: str) -> PageHead:
     """Return the head of a page with these keys."""
-    return PageHead(
-        stream=STREAM,
-        sequence=sequence,
-        signature="",
-        filter="",
-        cursor=None,
-        began=NOON,
-        since=NOON,
-        watermark=NOON,
-        first_date=None,
-        last_date=None,
-        landed_at=NOON,
-        seen=dict.fromkeys(keys, NOON),
-    )
+    return page_head(sequence, NOON, STREAM).model_copy(update={"seen": dict.fromkeys(keys, NOON)})
 
 
 def log_of(bucket: MemoryBucket, *pages: tuple[str, ...]) -> PageLog:

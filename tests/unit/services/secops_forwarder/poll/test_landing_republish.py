@@ -72,7 +72,7 @@ def test_what_lands_while_the_feed_is_off_is_announced_once_it_is_on_again(harne
     assert harness.secops.ids() == ids(2)
 
 
-def test_after_a_week_without_a_poll_the_feed_begins_anew(harness: LandingHarness) -> None:
+def test_after_a_week_without_a_poll_the_feed_begins_as_if_just_switched_on(harness: LandingHarness) -> None:
     """It has been off, and weeks of hours would come at once."""
     harness.land(2)
     assert announced(harness, days=8) == []

@@ -14,10 +14,13 @@ from hypothesis import strategies as st
 
 from services.secops_forwarder.importer.chunks import Limits
 from shared.contracts.outcomes import TransientError
+from shared.operations.feed_conditions import stream_conditions
+from shared.operations.stream_log import StreamReader
+from shared.operations.stream_status import stream_status
 from shared.streams.definition import Stream
 from tests.support.doubles import NOON
 from tests.support.streams import CrashError, CrashSchedule, changed
-from tests.support.updates import UpdatesHarness
+from tests.support.updates import UpdatesHarness, key
 from tests.unit.services.secops_forwarder.poll.test_histories import ACTION, Action, act
 
 _HISTORIES = int(os.environ.get("HISTORIES", "60"))
@@ -123,6 +126,23 @@ def test_a_backlog_that_takes_too_long_is_read_from_its_front_again(
     harness.poll()
     assert len(harness.source.expired) == 2
     harness.assert_last_versions_logged_once()
+
+
+def test_passes_that_never_end_are_one_problem_until_one_does(harness: UpdatesHarness) -> None:
+    """Every poll begins at the front, so a backlog that one poll has no time for stays unread however many come."""
+    oldest, *_ = harness.source.add(*(NOON + timedelta(seconds=second) for second in range(30)))
+    harness.source.on_ask = lambda _: harness.now.advance(seconds=1)
+    for _ in range(4):
+        harness.poller(deadline=timedelta(seconds=3)).poll(harness.stream)
+        harness.now.advance(minutes=5)
+    assert key(oldest, NOON) not in harness.logged()
+    log = StreamReader(harness.bucket, harness.stream.name).read(harness.now())
+    assert log
+    [problem] = stream_status(log, [], harness.now()).conditions()
+    assert str(problem).startswith("alerts: no pass has ended since 2026-11-21T12:00Z: there are more changes")
+    harness.poll()
+    harness.assert_last_versions_logged_once()
+    assert stream_conditions(harness.bucket).read(harness.stream.name) is None
 
 
 def test_trouble_in_the_middle_keeps_what_was_read(harness: UpdatesHarness) -> None:

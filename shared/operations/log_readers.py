@@ -1,4 +1,4 @@
-"""All logs that go to SecOps: those of the streams, and the landings of feeds."""
+"""Readers of all logs that go to SecOps: those of the streams, and the landings of feeds."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from shared.streams.definition import known_streams
 from shared.streams.forwarded import FORWARDED_FEEDS
 
 
-class StreamReaders:
+class LogReaders:
     """Reads the logs of all streams and feeds that have one."""
 
     def __init__(self, bucket: Bucket) -> None:

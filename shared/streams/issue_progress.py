@@ -1,6 +1,6 @@
 """How far the issues of each project are read, and which version of each is in the log.
 
-Both are derived: without the walks everything is read again, without the versions the log is.
+Both are derived: without the progress everything is read again, without the versions the log is.
 """
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 Met = tuple[str, int]
 
 
-class Walk(BaseModel):
+class ProjectProgress(BaseModel):
     """How far one project is read: what was last seen before `read` is in the log, unless it is shown late or triaged.
 
     A sweep reads everything up to `read` again. The last one began at swept_at; while it is in progress, reached is how
