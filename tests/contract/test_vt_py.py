@@ -38,7 +38,7 @@ def _event_loop() -> Iterator[None]:
 @pytest.fixture
 def client(vt: Running) -> Iterator[Any]:
     """Return vt-py's client of the simulator."""
-    with vt_py.Client(DEFAULT_KEY, host=vt.url, timeout=20) as made:
+    with vt_py.Client(DEFAULT_KEY, host=vt.url, timeout=120) as made:
         yield made
 
 

@@ -62,6 +62,6 @@ def pause(pid: int) -> End:
 
 
 def _run(*command: str) -> None:
-    done = subprocess.run(command, check=False, timeout=10, capture_output=True, text=True)  # noqa: S603 (our own words)
+    done = subprocess.run(command, check=False, timeout=60, capture_output=True, text=True)  # noqa: S603 (our own words)
     if done.returncode:
         raise OSError(f"{' '.join(command)}: {done.stderr.strip()}")

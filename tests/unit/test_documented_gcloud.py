@@ -128,7 +128,7 @@ def test_a_pasted_example_asks_for_a_minute_that_can_be_fetched(block: str, tmp_
     (tmp_path / ".gti-mesh/up").mkdir(parents=True)
     (tmp_path / ".gti-mesh/up/endpoints.json").write_text('{"pubsub": "127.0.0.1:1"}', encoding="utf-8")
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "GCP_PROJECT": "my-project", "SEEN": str(seen)}
-    subprocess.run(["bash", "-euo", "pipefail", "-c", block], env=environment, cwd=tmp_path, check=True, timeout=30)  # noqa: S603, S607
+    subprocess.run(["bash", "-euo", "pipefail", "-c", block], env=environment, cwd=tmp_path, check=True, timeout=120)  # noqa: S603, S607
     words = seen.read_text(encoding="utf-8").split("\0")
     assert words[:3] == ["pubsub", "topics", "publish"]
     assert words[3] in read_topology().topics

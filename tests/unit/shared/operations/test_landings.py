@@ -139,7 +139,7 @@ def test_hours_are_read_at_the_same_time(harness: LandingHarness) -> None:
     """A week has 168 manifests and as many deliveries; one after another they would take seconds."""
     for number in range(8):
         harness.importer().landings.handle(harness.land(1, HOUR + timedelta(hours=number)))
-    together = Barrier(8, timeout=20)
+    together = Barrier(8, timeout=120)
     harness.bucket.at_read = lambda name: name.startswith("state/") or together.wait()
     assert dict(status(harness).pages) == {"delivered": 8}
 
