@@ -105,7 +105,7 @@ def forty(virustotal: str, secops: str, folder: str) -> tuple[float, float]:
     """Send each page of 40 as one request, one after another."""
     del folder
     client = SecOps(_instance(secops), anonymous_session)
-    for items in _pages(virustotal):
+    for items in source_pages(virustotal):
         client.import_logs(STREAM.log_type, json.dumps(_payload([_log(_cleaned(item)) for item in items])).encode())
     return 0.0, 0.0
 
@@ -113,7 +113,7 @@ def forty(virustotal: str, secops: str, folder: str) -> tuple[float, float]:
 def predecessor(virustotal: str, secops: str, folder: str) -> tuple[float, float]:
     """Collect and clean everything, split it by each entry's JSON size, and send it, without the original's sleeps."""
     del folder
-    pages = list(_pages(virustotal))
+    pages = list(source_pages(virustotal))
     items = [_cleaned(item) for page in pages for item in page]
     chunks = list(_predecessor_chunks(items))
     for chunk in chunks:
@@ -137,7 +137,8 @@ def _predecessor_chunks(items: list[Any]) -> Iterator[list[Log]]:
     yield chunk
 
 
-def _pages(virustotal: str) -> Iterator[list[Any]]:
+def source_pages(virustotal: str) -> Iterator[list[Any]]:
+    """Yield the items of each page of the last day, the newest first."""
     begin = f"{utc_now() - timedelta(days=1):%Y-%m-%dT%H:%M:%S}+"
     first = f"{virustotal}/api/v3/ioc_stream?filter={quote(f'date:{begin}')}&order=date-&limit=40"
     url: str | None = first

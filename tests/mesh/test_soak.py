@@ -49,5 +49,8 @@ def test_nothing_is_lost_and_nothing_counts_twice_whatever_dies(tmp_path: Path) 
     assert outcome.verdict.folded
     # How many there are depends on the time that the run takes; balanced says that none is lost.
     assert outcome.verdict.hours >= 5
+    # Three past hours of each of two streams, twice 15 items an hour; an alert may have several versions.
+    assert outcome.verdict.stream_hours >= 6
+    assert outcome.verdict.stream_rows >= 180
     assert outcome.verdict.updates > 0
     assert outcome.verdict.sweeps >= 2

@@ -70,7 +70,7 @@ def settle(soak_mesh: SoakMesh, engine: Engine, say: Callable[[str], None]) -> i
 def unfinished(soak_mesh: SoakMesh) -> list[str]:
     """Return every account that does not balance yet, and every dead minute: the source has a package for each."""
     feeds: list[str] = []
-    for feed in soak_mesh.size.feeds:
+    for feed in soak_mesh.feeds:
         accounts = read_accounts(soak_mesh.mesh_view, find_feed(feed))
         dead = [account.minute for account in accounts.minutes if account.state == "dead"]
         feeds += [f"{feed} {text}" for text in accounts.mismatches()]
@@ -96,7 +96,7 @@ def plan_to(soak_mesh: SoakMesh, last: datetime) -> None:
     deadline = time.monotonic() + _PLANNED_SECONDS
     while any(
         (plan := soak_mesh.mesh_view.plan(feed)) is None or plan.watermark < soak_mesh.planned(feed, last)
-        for feed in soak_mesh.size.feeds
+        for feed in soak_mesh.feeds
     ):
         soak_mesh.show_planners(last)
         soak_mesh.call("planner")
@@ -107,7 +107,7 @@ def plan_to(soak_mesh: SoakMesh, last: datetime) -> None:
 def _replay_what_was_refused(soak_mesh: SoakMesh) -> None:
     """Request the past hours whose replay was refused or interrupted, as an operator repeats a command."""
     deadline, fewest = time.monotonic() + _PLANNED_SECONDS, sys.maxsize
-    while left := [hour for hour in soak_mesh.past_hours if hour not in soak_mesh.replayed]:
+    while left := [past for past in soak_mesh.past_hours if past not in soak_mesh.replayed]:
         if len(left) < fewest:
             deadline, fewest = time.monotonic() + _PLANNED_SECONDS, len(left)
         if time.monotonic() > deadline:

@@ -58,7 +58,7 @@ class Engine:
         while (elapsed := time.monotonic() - began) < seconds or left or self._awaits_deaths(elapsed - seconds):
             progress = min(elapsed / seconds / _ALL_DUE, 1.0)
             self._run_schedules(progress)
-            self._replay_lists(progress)
+            self._replay_hours(progress)
             self.revive()
             self._end_what_is_over()
             if left and left[0].at <= elapsed:
@@ -84,18 +84,18 @@ class Engine:
                 soak_mesh.call_beside(*services[: 2 if twice else 1], path=path)
                 self.faults["two at once"] += twice
 
-    def _replay_lists(self, progress: float) -> None:
-        """Replay past hours of threat lists one by one; meanwhile fetch one again that may have landed."""
+    def _replay_hours(self, progress: float) -> None:
+        """Replay past hours one by one; meanwhile fetch one again that may have landed."""
         soak_mesh, now = self.soak_mesh, time.monotonic()
         due = soak_mesh.past_hours[: int(progress * len(soak_mesh.past_hours)) + 1]
         if not due or now - self._asked < _REPLAY_SECONDS * self.pace:
             return
         self._asked = now
-        left = [hour for hour in due if hour not in soak_mesh.replayed]
-        hour = left[0] if left else self._draw.choice(due)
-        # Another download has other attributes; what has landed stays.
-        self.faults["a list fetched again"] += not left
-        soak_mesh.replay_beside(hour, force=not left)
+        left = [past for past in due if past not in soak_mesh.replayed]
+        past = left[0] if left else self._draw.choice(due)
+        # Another download of lists has other attributes; what has landed stays.
+        self.faults["an hour fetched again"] += not left
+        soak_mesh.replay_beside(past, force=not left)
 
     def kill(self, whom: str, kind: str, *, down: float = 0.0) -> None:
         """Kill a part, and restart it after a while."""

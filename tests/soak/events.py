@@ -156,7 +156,7 @@ class Events:
         if "bigquery" not in self._world.mesh.pids:
             return
         console = self._world.mesh_view
-        tables = ["minutes"] if event.whom == "ledger" else [f"{feed}_staging" for feed in self._world.size.feeds]
+        tables = ["minutes"] if event.whom == "ledger" else [f"{feed}_staging" for feed in self._world.feeds]
         for table in tables:
             run_query(console.warehouse, f"DELETE FROM `{console.dataset}.{table}` WHERE TRUE")  # noqa: S608
         self._world.ledger_restored |= event.whom == "ledger"

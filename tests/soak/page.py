@@ -8,8 +8,8 @@ def page(report: Mapping[str, Any], command: str) -> Iterator[str]:
     """Yield the figures of a run that balanced; `command` repeats the run."""
     verdict = report["verdict"]
     yield (
-        f"`{command}`: {verdict['minutes']:,} feed minutes and {verdict['hours']:,} hours of threat lists with "
-        f"{verdict['rows']:,} rows, "
+        f"`{command}`: {verdict['minutes']:,} feed minutes, {verdict['hours']:,} hours of threat lists and "
+        f"{verdict['stream_hours']:,} of streams with {verdict['rows']:,} rows, "
         f"{verdict['notifications']:,} notifications and {verdict['updates']:,} versions of alerts, issues and "
         f"vulnerabilities, {report['kills']} kills and {report['faults']} other faults "
         f"within {report['seconds']:,} s. The last account was closed {report['settled_seconds']} s and "

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import cycle, islice
+from typing import NamedTuple
 
 from infra.local.virustotal.feeds import package_name
 
@@ -143,6 +144,13 @@ class Event:
     what: str
     whom: str = ""
     seconds: float = 0.0
+
+
+class Past(NamedTuple):
+    """A past hour of a feed."""
+
+    feed: str
+    hour: datetime
 
 
 @dataclass(frozen=True)

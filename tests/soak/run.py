@@ -18,6 +18,7 @@ from tests.soak.sabotage import sabotage
 from tests.soak.secrets import find_key
 from tests.soak.soak_mesh import Size, build_soak_mesh, soak_topology
 from tests.soak.story import minute_story
+from tests.soak.stream_hours import collect_hours
 from tests.soak.verdict import Verdict, judge
 
 # After whose death a request may have been accepted and not recorded: one in every thread of the importer.
@@ -55,6 +56,7 @@ def soak(options: Options, say: Callable[[str], None]) -> Outcome:
     soak_mesh = build_soak_mesh(options.folder, seed=options.seed, size=options.size, pubsub=options.pubsub)
     with soak_mesh.mesh:
         soak_mesh.began = datetime.now(UTC)
+        collect_hours(soak_mesh)
         soak_mesh.spoil_source()
         # A feed begins where its planner first looks; what is before that was never promised.
         plan_to(soak_mesh, soak_mesh.first)

@@ -33,13 +33,16 @@ from shared.operations.provision import provision_mesh
 from shared.streams.definition import Stream, find_stream
 from shared.streams.delivery_progress import LEASE
 from shared.streams.forwarded import FORWARDED_FEEDS
-from tests.soak.plan import LISTS_STORMS, ListOddity, Oddity, plan_list_oddities, plan_oddities
+from tests.soak.plan import LISTS_STORMS, ListOddity, Oddity, Past, plan_list_oddities, plan_oddities
 from tests.soak.points import VARIABLE, MovedClock, Points, clock
 from tests.soak.updates import CHANGING, Versions
 from tests.support.paths import REPOSITORY
 from tests.support.pubsub_control import PubSubControl
 
 MAIN_STREAM = "ioc_stream"
+# Those to whose lists the soak can add items of an earlier hour.
+TO_BIGQUERY = (MAIN_STREAM, "dtm_alerts")
+_STREAM_HOURS = 3
 TWINS = {"planner-2": "planner", "merger-2": "merger", "secops-poll-2": "secops-poll"}
 _SERVICES = Path(__file__).parent / "services"
 # The last minute of a soak is this much older than the newest one due, so that a clock that jumps ahead finds packages.
@@ -52,13 +55,15 @@ ONE_DAY = timedelta(days=1)
 class Size:
     """The load of a soak: minutes of each feed, lines of each package, seconds between notifications.
 
-    Of threat lists so many past hours are replayed, besides those that become due. Alerts, issues and collections
-    change `pace` times as fast as real ones. With twins there are two instances of every scheduled service.
+    Of threat lists so many past hours are replayed, besides those that become due, and of the streams that go into
+    BigQuery a few. Alerts, issues and collections change `pace` times as fast as real ones. With twins there are two
+    instances of every scheduled service.
     """
 
     minutes: int
     feeds: tuple[str, ...] = (*FEEDS, THREAT_LISTS)
     streams: tuple[str, ...] = (MAIN_STREAM, *CHANGING)
+    to_bigquery: tuple[str, ...] = TO_BIGQUERY
     past_hours: int = 0
     twins: bool = True
     lines: int = 5
@@ -94,8 +99,10 @@ class SoakMesh:
     # The versions that the source had then, by stream.
     shown: dict[str, Versions] = field(default_factory=dict)
     answers: Counter[str] = field(default_factory=Counter)
-    # The past hours of threat lists whose replay was accepted.
-    replayed: set[datetime] = field(default_factory=set)
+    # The past hours whose replay was accepted.
+    replayed: set[Past] = field(default_factory=set)
+    # The items that the source had in the past hours of each stream.
+    served: dict[str, set[str]] = field(default_factory=dict)
     # A ledger from yesterday has no rows of today's dead letters, and nothing but the operator closes those.
     ledger_restored: bool = False
     _callers: list[threading.Thread] = field(default_factory=list)
@@ -123,20 +130,28 @@ class SoakMesh:
         return self.first + (self.size.minutes - 1) * ONE_MINUTE
 
     def span(self, feed: str) -> tuple[datetime, datetime]:
-        """Return the first and the last minute of a feed that the soak asks for, or hour of threat lists."""
-        period = period_of(feed)
-        past = 0 if feed in FEEDS else self.size.past_hours
-        return self.planned(feed, self.first) - past * period.length, self.planned(feed, self.last)
+        """Return the first and the last minute of a feed that the soak asks for, or hour."""
+        past = self.hours_before(feed)
+        return past[-1] if past else self.planned(feed, self.first), self.planned(feed, self.last)
 
     def planned(self, feed: str, due: datetime) -> datetime:
         """Return the newest minute of a feed, or hour, that is planned when `due` is the last due minute."""
         return period_of(feed).last_due(_shown(due))
 
+    @property
+    def feeds(self) -> tuple[str, ...]:
+        """All feeds: those of packages, threat lists, and the streams that go into BigQuery."""
+        return (*self.size.feeds, *self.size.to_bigquery)
+
     @cached_property
-    def past_hours(self) -> list[datetime]:
-        """The hours of threat lists that are replayed, the newest first."""
-        hours = THREAT_LISTS in self.size.feeds and self.size.past_hours
-        newest = self.planned(THREAT_LISTS, self.first)
+    def past_hours(self) -> list[Past]:
+        """The hours of threat lists and streams that are replayed, of each the newest first."""
+        return [Past(feed, hour) for feed in self.feeds[::-1] for hour in self.hours_before(feed)]
+
+    def hours_before(self, feed: str) -> list[datetime]:
+        """Return the hours of a feed before the one that the planner begins with, the newest first."""
+        hours = 0 if feed in FEEDS else self.size.past_hours if feed == THREAT_LISTS else _STREAM_HOURS
+        newest = self.planned(feed, self.first)
         return [newest - (number + 1) * ONE_HOUR for number in range(hours)]
 
     @property
@@ -243,12 +258,12 @@ class SoakMesh:
         self.shown = {name: one.shown(self.lists) for name, one in CHANGING.items() if name in self.size.streams}
         self.call("secops-poll")
 
-    def replay(self, hour: datetime, *, force: bool = False) -> None:
-        """Request an hour of threat lists as an operator does."""
-        written = format_minute(hour)
-        body = {"feed": THREAT_LISTS, "first": written, "last": written, "force": force}
+    def replay(self, past: Past, *, force: bool = False) -> None:
+        """Request an hour as an operator does."""
+        written = format_minute(past.hour)
+        body = {"feed": past.feed, "first": written, "last": written, "force": force}
         if self.call("planner", "/replay", body) == 200:
-            self.replayed.add(hour)
+            self.replayed.add(past)
 
     def call(self, service: str, path: str = "/", body: Mapping[str, object] | None = None) -> int:
         """Call a service as its schedule does; return the status, or 0 without a response."""
@@ -264,9 +279,9 @@ class SoakMesh:
         for service in filter(self.endpoints.services.__contains__, services):
             self._beside(partial(self.call, service, path))
 
-    def replay_beside(self, hour: datetime, *, force: bool) -> None:
-        """Request an hour of threat lists, without waiting for the answer."""
-        self._beside(partial(self.replay, hour, force=force))
+    def replay_beside(self, past: Past, *, force: bool) -> None:
+        """Request an hour, without waiting for the answer."""
+        self._beside(partial(self.replay, past, force=force))
 
     def await_answers(self) -> None:
         """Wait for the end of every call that runs beside."""
@@ -303,6 +318,7 @@ def build_soak_mesh(folder: Path, *, seed: int, size: Size, pubsub: PubSub) -> S
             "LOG_FORMAT": "json",
             "PLAN_BACK": "1",
             "STREAMS": ",".join(size.streams),
+            "STREAMS_TO_BIGQUERY": ",".join(size.to_bigquery),
             "SECOPS_FEEDS": ",".join(feed for feed in size.feeds if feed in FORWARDED_FEEDS),
             "VT_DATE_FILTER": "-20m",
             "VT_LIMIT": "10",

@@ -1,10 +1,8 @@
 """The final checks: the mesh's own accounts, and independently the source, the warehouse and SecOps."""
 
-import json
 import subprocess
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,7 +10,6 @@ from pathlib import Path
 from google.cloud.bigquery import Row
 
 from infra.local.virustotal.streams.issues import PROJECTS
-from infra.local.virustotal.threat_lists.content import LISTS
 from shared.contracts.minutes import format_minute
 from shared.contracts.outcomes import MeshError
 from shared.contracts.stored_objects import read_stored
@@ -25,6 +22,7 @@ from shared.operations.version_tables import read_version_tables
 from shared.streams.definition import Stream
 from shared.streams.issue_progress import Versions, versions_name
 from tests.soak.soak_mesh import SoakMesh
+from tests.soak.truth import truth
 from tests.soak.updates import CHANGING, items_of, not_logged, secops_key
 from tests.support.paths import REPOSITORY
 
@@ -35,7 +33,6 @@ _LOST_ROW = "has no row in the ledger"
 _A_SECOND = timedelta(seconds=1)
 # The default of the setting.
 _LISTS_LOG_TYPE = "GCP_THREATINTEL"
-Lines = dict[int, str]
 
 
 @dataclass
@@ -44,8 +41,11 @@ class Verdict:
 
     minutes: int = 0
     hours: int = 0
+    stream_hours: int = 0
     endings: Counter[str] = field(default_factory=Counter)
     rows: int = 0
+    # Of these, rows of the streams that go into BigQuery.
+    stream_rows: int = 0
     minutes_lost: int = 0
     rows_lost: int = 0
     rows_twice: int = 0
@@ -78,7 +78,7 @@ class Verdict:
 def judge(soak_mesh: SoakMesh, most_twice: int) -> Verdict:
     """Compare everything."""
     verdict = Verdict(most_twice=most_twice)
-    for feed in soak_mesh.size.feeds:
+    for feed in soak_mesh.feeds:
         _judge_feed(soak_mesh, feed, verdict)
     for stream in soak_mesh.streams:
         if stream.name in CHANGING:
@@ -102,10 +102,11 @@ def _judge_feed(soak_mesh: SoakMesh, feed: str, verdict: Verdict) -> None:
     known = {account.minute: account for account in accounts.minutes}
     endings = {oddity.minute: oddity.ending for oddity in soak_mesh.oddities if oddity.feed == feed}
     history = _history(soak_mesh, feed)
-    period = find_feed(feed).every()
+    period, of_stream = find_feed(feed).every(), feed in soak_mesh.size.to_bigquery
     for minute in period.between(*soak_mesh.span(feed)):
         verdict.minutes += period.name == "minute"
-        verdict.hours += period.name == "hour"
+        verdict.hours += feed == THREAT_LISTS
+        verdict.stream_hours += of_stream
         account = known.get(minute, MinuteAccount(minute, None))
         wanted = endings.get(minute, "merged")
         verdict.endings[str(account.state)] += 1
@@ -113,6 +114,9 @@ def _judge_feed(soak_mesh: SoakMesh, feed: str, verdict: Verdict) -> None:
             verdict.minutes_lost += 1
             verdict.blame(feed, minute, f"is {account.state} ({account.reason}) and should be {wanted}")
         _judge_rows(soak_mesh, feed, minute, history.get(minute, []), verdict, wanted)
+    if lost := soak_mesh.served.get(feed, set()) - {str(row["id"]) for rows in history.values() for row in rows}:
+        verdict.rows_lost += len(lost)
+        verdict.wrong.append(f"{feed}: {len(lost)} items of past hours are not in history, among them {min(lost)}")
 
 
 def _history(soak_mesh: SoakMesh, feed: str) -> dict[datetime, list[Row]]:
@@ -132,44 +136,16 @@ def _judge_rows(
     """
     rows = {int(row["feed_line"]): str(row["id"]) for row in kept}
     verdict.rows += len(kept)
+    verdict.stream_rows += len(kept) if feed in soak_mesh.size.to_bigquery else 0
     verdict.rows_twice += (twice := len(kept) - len(rows))
     if twice:
         verdict.blame(feed, minute, f"has {twice} rows twice")
-    truths = [_truth(soak_mesh, feed, minute, faultless=faultless) for faultless in (False, True)]
+    truths = [truth(soak_mesh, feed, minute, faultless=faultless) for faultless in (False, True)]
     if ending == "merged" and rows not in truths:
         verdict.rows_lost += max(1, len(truths[0].keys() - rows.keys()))
         verdict.blame(feed, minute, f"has other rows than the source: {len(rows)} of {len(truths[0])}")
     if ending != "merged" and rows:
         verdict.blame(feed, minute, f"is {ending} and has {len(rows)} rows")
-
-
-def _truth(soak_mesh: SoakMesh, feed: str, minute: datetime, *, faultless: bool) -> Lines:
-    if feed == THREAT_LISTS:
-        return _truth_of_lists(soak_mesh, minute, faultless=faultless)
-    text = soak_mesh.source.truth(feed, minute, faultless=faultless)
-    return dict(_good_lines(text))
-
-
-def _truth_of_lists(soak_mesh: SoakMesh, hour: datetime, *, faultless: bool) -> Lines:
-    """Return the ids of an hour of all lists in their order; without the list that a lasting fault keeps from it."""
-    without = {
-        oddity.name
-        for oddity in soak_mesh.list_oddities
-        if oddity.hour == hour and oddity.times is None and not faultless
-    }
-    names = [name for name in LISTS if name not in without]
-    ids = {f"{name}/{one}" for name in names for one in soak_mesh.threat_lists.ids(name, f"{hour:%Y%m%d%H}")}
-    return dict(enumerate(sorted(ids), 1))
-
-
-def _good_lines(text: bytes) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(text.split(b"\n"), 1):
-        try:
-            value = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(value, dict) and isinstance(value.get("id"), str):
-            yield number, value["id"]
 
 
 def _judge_stream(soak_mesh: SoakMesh, stream: Stream, verdict: Verdict) -> StreamAccounts:

@@ -80,7 +80,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--notification-seconds", type=int, default=60, help="seconds between two notifications of ioc_stream; 0: none"
     )
     parser.add_argument("--pace", type=float, default=1.0, help="how fast alerts, issues and collections change")
-    parser.add_argument("--since", type=float, default=0.0, help="epoch seconds before which there are none of them")
+    parser.add_argument(
+        "--since",
+        type=float,
+        default=0.0,
+        help="epoch seconds before which nothing flows",
+    )
     parser.add_argument("--log-level", default="INFO", help="of the log on stderr (default: INFO)")
     return parser.parse_args(arguments)
 

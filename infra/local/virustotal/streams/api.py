@@ -67,7 +67,7 @@ class ListsApi:
 
     def __init__(self, simulator: Simulator, interval: int) -> None:
         self._simulator = simulator
-        self.timeline = Timeline(simulator.settings.seed, interval)
+        self.timeline = Timeline(simulator.settings.seed, interval, simulator.settings.pace.since)
         self.faults: FaultBook[ListRule] = FaultBook()
         self.reset()
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Pace:
-    """Alerts, issues and collections appear and change `times` as fast as in reality, and none before `since`.
+    """Alerts, issues and collections appear and change `times` as fast as in reality; nothing flows before `since`.
 
     since is in epoch seconds. At any pace an alert's summary comes five seconds after it; above 500 times the alert
     would be marked as read before that.

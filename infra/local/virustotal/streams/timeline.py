@@ -13,10 +13,11 @@ _ADDED = 2**30
 
 @dataclass
 class Timeline:
-    """Notifications of one simulator."""
+    """Notifications of one simulator; none of the flow is from before `since`, in epoch seconds."""
 
     seed: str
     interval: int
+    since: float = 0.0
 
     def __post_init__(self) -> None:
         self._lock = Lock()
@@ -53,7 +54,8 @@ class Timeline:
             added = list(self._added)
         yield from (one for one in added if begin <= one.date <= end)
         if self.flowing:
-            for number in range(max(0, begin // self.interval), end // self.interval + 2):
+            begin = max(begin, int(self.since))
+            for number in range(begin // self.interval, end // self.interval + 2):
                 one = Notification(self.seed, number, self._date(number))
                 if begin <= one.date <= end:
                     yield one

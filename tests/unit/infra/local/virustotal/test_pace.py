@@ -1,9 +1,10 @@
-"""Alerts, issues and collections at a fast pace change within minutes, and none is from before the run."""
+"""Alerts, issues and collections at a fast pace change within minutes, and nothing flows from before the run."""
 
 from infra.local.virustotal.streams.alerts import Alerts
 from infra.local.virustotal.streams.collections import collections
 from infra.local.virustotal.streams.issues import PROJECTS, Issues
 from infra.local.virustotal.streams.pace import Pace
+from infra.local.virustotal.streams.timeline import Timeline
 from tests.support.virustotal import NOW
 
 BEGAN = NOW.timestamp()
@@ -17,6 +18,17 @@ def test_nothing_is_from_before_the_run() -> None:
         assert not [*Alerts("s", FAST).latest(now, flowing=True)]
         assert not [*Issues("s", FAST).current(PROJECT, now, flowing=True)]
         assert not [*collections("s", "vulnerability", int(now), 0, 2**62, FAST)]
+        assert not [*Timeline("s", 5, BEGAN + 1).notifications(int(now), 0, 2**62)]
+
+
+def test_notifications_flow_from_the_run_on() -> None:
+    """Those that were added keep an earlier date."""
+    timeline = Timeline("s", 5, BEGAN)
+    timeline.add(count=2, date=int(BEGAN) - 3600, spacing=1.0, padding=0, text=None)
+    dates = [one.date - BEGAN for one in timeline.notifications(int(BEGAN) + 60, 0, 2**62)]
+    assert sorted(dates)[:2] == [-3600, -3599]
+    assert len(dates) > 10
+    assert all(date >= 0 for date in sorted(dates)[2:])
 
 
 def test_alerts_are_summarised_and_read_within_seconds() -> None:
