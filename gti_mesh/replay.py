@@ -63,7 +63,8 @@ def replay(
             replace_rows(mesh, name, minutes, force=force, now=utc_now())
         else:
             work.replay(mesh, name, minutes, force=force)
-        say(f"asked for {len(minutes)} {mesh.settings.period(name).name}s of {name}")
+        period, count = mesh.settings.period(name).name, len(minutes)
+        say(f"asked for {count} {period}{'' if count == 1 else 's'} of {name}")
     if wait:
         merge = _merge(state)
         report(wanted, lambda: work.follow_replay(mesh, wanted, before, terminal(), seconds=seconds, merge=merge))

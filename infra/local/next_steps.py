@@ -5,13 +5,14 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from rich.console import Console
 
 from infra.endpoints import DEFAULT_STATE, Endpoints
 from infra.local.contents import Contents
+from shared.contracts.minutes import utc_now
 from shared.feeds.definition import find_feed
 from shared.runtime.terminal import line
 
@@ -57,7 +58,7 @@ def print_running(state: Path, endpoints: Endpoints, contents: Contents, console
         console.print(line(text), soft_wrap=True)
     if contents.feeds:
         console.print("\nto try in another terminal")
-        _steps(console, first_commands(state, contents.feeds[0], datetime.now(UTC)))
+        _steps(console, first_commands(state, contents.feeds[0], utc_now()))
 
 
 def first_commands(state: Path, feed: str, now: datetime) -> dict[str, str]:

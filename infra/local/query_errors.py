@@ -5,6 +5,7 @@ from typing import Any
 
 from bqemulator.api.routes import jobs
 from bqemulator.domain.errors import DomainError, InvalidQueryError
+from sqlglot import errors
 
 from infra.local.bigquery_jobs import replace_endpoint
 
@@ -17,6 +18,8 @@ def answer_failed_queries_with_their_error() -> None:
     It returns 200 without rows and with `errors`, which BigQuery uses for warnings; `client.query_and_wait` ignores
     them. Call this before the emulator's application is created.
     """
+    # A terminal's control characters around the wrong word.
+    errors.ANSI_UNDERLINE = errors.ANSI_RESET = ""
     answer = jobs.query
 
     @wraps(answer)

@@ -20,6 +20,11 @@ DATASET = "vt_feeds"
 # The customer id of the simulated SecOps, and the service that needs it.
 CUSTOMER = "00000000-0000-4000-8000-000000000000"
 _FORWARDER = "secops-import"
+# What services and commands must agree on, besides addresses.
+_FOR_COMMANDS = (
+    *("STREAMS", "STREAMS_TO_SECOPS", "SECOPS_FEEDS", "CHRONICLE_LOG_TYPE_THREAT_LISTS"),
+    *("THREAT_LISTS", "THREAT_LISTS_LAG_MINUTES", "ASM_PROJECTS"),
+)
 # Everything that listens, except services.
 _PARTS = ("pubsub", "pubsub-control", "storage", "bigquery", "bigquery-grpc", "virustotal", "downloads", "secops")
 
@@ -114,8 +119,8 @@ def _endpoints(
 
 
 def _streams(settings: Mapping[str, str]) -> dict[str, str]:
-    """Return the settings of streams that commands need: which there are, and where they go."""
-    chosen = {name: settings[name] for name in ("STREAMS", "STREAMS_TO_SECOPS") if name in settings}
+    """Return the settings of streams and lists that commands need: which there are, and where they go."""
+    chosen = {name: settings[name] for name in _FOR_COMMANDS if name in settings}
     return {**chosen, "STREAMS_TO_BIGQUERY": settings.get("STREAMS_TO_BIGQUERY", "")}
 
 

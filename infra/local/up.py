@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -18,7 +17,7 @@ from infra.local.prerequisites import PubSub
 from infra.local.process_specs import SimulatorOptions
 from infra.topology import read_topology
 from infra.trigger import trigger
-from shared.contracts.minutes import last_due
+from shared.contracts.minutes import last_due, utc_now
 from shared.contracts.outcomes import MeshError, Misconfigured, Retryable
 from shared.feeds.definition import Feed, find_feed, find_package_feed, find_stream_feed
 from shared.operations.provision import open_moves, provision_mesh
@@ -150,7 +149,7 @@ def check_key(settings: Mapping[str, str], contents: Contents, console: Console)
     source = VirusTotal(api_url=contents.source.api_url, key=FixedKey(key))
     feeds = [find_feed(name) for name in contents.feeds]
     try:
-        refused = feeds_without_licence(source, feeds, last_due(datetime.now(UTC)))
+        refused = feeds_without_licence(source, feeds, last_due(utc_now()))
     except KeyRefused as error:
         raise Misconfigured(str(error)) from None
     except Retryable as error:

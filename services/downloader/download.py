@@ -122,7 +122,7 @@ class Downloader:
     def _fetch(self, feed: Feed, minute: datetime) -> MinuteLanded:
         try:
             with self._pieces(feed, minute) as pieces:
-                return land(self._bucket, feed.name, minute, pieces, feed.identity)
+                return land(self._bucket, feed.name, minute, pieces, feed.identity, now=self._now)
         except (Retryable, Misconfigured) as error:
             self._conditions.keep(feed.name, error, self._now())
             raise

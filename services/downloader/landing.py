@@ -4,10 +4,10 @@ The two data objects have unique names, so they never affect an earlier landing.
 them; until then they may be deleted.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import uuid4
 
 import google_crc32c
@@ -18,7 +18,7 @@ from services.downloader.json_objects import BadLineError
 from services.downloader.lines import Framer, Line, split_lines
 from shared.contracts.interfaces import Bucket, Writer
 from shared.contracts.messages import MinuteLanded
-from shared.contracts.minutes import landing_name
+from shared.contracts.minutes import landing_name, utc_now
 from shared.contracts.outcomes import Retryable
 from shared.contracts.reject_policy import rejects_allowed
 
@@ -115,7 +115,13 @@ class _Counts:
 
 
 def land(
-    bucket: Bucket, feed: str, minute: datetime, pieces: Iterable[bytes], identity: Sequence[str] = ("id",)
+    bucket: Bucket,
+    feed: str,
+    minute: datetime,
+    pieces: Iterable[bytes],
+    identity: Sequence[str] = ("id",),
+    *,
+    now: Callable[[], datetime] = utc_now,
 ) -> MinuteLanded:
     """Write a package's lines and rejects, and return the manifest that will commit them.
 
@@ -140,7 +146,7 @@ def land(
         lines=counts.lines,
         rejected=counts.rejected,
         bytes=counts.size,
-        landed_at=datetime.now(UTC),
+        landed_at=now(),
         object_crc32c=landing.data_checksum.hex(),
         rejects_crc32c=landing.rejects.checksum.hex() if landing.rejects else None,
     )

@@ -120,11 +120,18 @@ class _Hour:
             return
         del found
         for kind in LISTS.get(name, TYPES):
-            of_kind = self._indicators(name, kind)
+            of_kind = self._of_kind(name, kind)
             is_cut = len(of_kind) >= self.source.limit
             if is_cut:
                 self._report_cut(name, kind)
             yield from _lines(name, of_kind, is_cut=is_cut)
+
+    def _of_kind(self, name: str, kind: str) -> list[Indicator]:
+        try:
+            return self._indicators(name, kind)
+        except (NotLicensed, PackageMissing) as error:
+            # The list as a whole was given, so it is in the tier and there; left out now, half of it would land.
+            raise Retryable(f"threat list {name} was given, and not its indicators of type {kind}: {error}") from None
 
     def _indicators(self, name: str, kind: str | None = None) -> list[Indicator]:
         self._count()

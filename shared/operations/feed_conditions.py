@@ -9,7 +9,7 @@ source, one for SecOps.
 
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
@@ -20,20 +20,22 @@ from shared.operations.health import MISSING_AFTER
 from shared.operations.problems import Problem
 
 _REMEDY = "delete it; it is written again if needed"
-
+# An outage fails hundreds of requests a minute, and Cloud Storage allows one write per second and object.
+_REPORTED_EVERY = timedelta(minutes=1)
 
 # Every request of the feed or stream meets these, until an operator acts.
 _BLOCKING: frozenset[ErrorType] = frozenset({"not_licensed", "key_refused", "misconfigured", "request_refused"})
 
 
 class FeedCondition(BaseModel):
-    """The last error, and since when requests have failed in this way."""
+    """The last error, and since when requests have failed in this way; reported is when it was last written."""
 
     model_config = ConfigDict(frozen=True)
 
     error_type: ErrorType
     reason: str
     since: AwareDatetime
+    reported: AwareDatetime | None = None
 
     @property
     def blocks(self) -> bool:
@@ -54,13 +56,17 @@ class FeedConditions:
         self._folder = folder
 
     def report(self, feed: str, error: MeshError, now: datetime) -> None:
-        """Record why a feed fails, unless the same failure is already recorded."""
+        """Record why a feed fails, unless a failure of the same type was recorded a moment ago."""
         stored = self._bucket.read(self._name(feed))
-        if stored is None or _error_type(stored.data) != error.error_type:
-            condition = FeedCondition(error_type=error.error_type, reason=str(error), since=now)
-            content = condition.model_dump_json().encode()
-            # False: another delivery has recorded its error.
-            self._bucket.replace(self._name(feed), content, stored.generation if stored else 0)
+        known = _known(stored.data) if stored else None
+        condition = FeedCondition(error_type=error.error_type, reason=str(error), since=now)
+        if known and known.error_type == error.error_type:
+            if now - (known.reported or known.since) < _REPORTED_EVERY:
+                return
+            condition = condition.model_copy(update={"since": known.since, "reported": now})
+        content = condition.model_dump_json().encode()
+        # False: another delivery has recorded its error.
+        self._bucket.replace(self._name(feed), content, stored.generation if stored else 0)
 
     def clear(self, feed: str) -> None:
         """Delete the record after a success."""
@@ -85,9 +91,9 @@ class FeedConditions:
         return f"{self._folder}/{feed}.json"
 
 
-def _error_type(data: bytes) -> ErrorType | None:
+def _known(data: bytes) -> FeedCondition | None:
     try:
-        return FeedCondition.model_validate_json(data).error_type
+        return FeedCondition.model_validate_json(data)
     except ValidationError:
         # Not written by this mesh; the next error replaces it.
         return None

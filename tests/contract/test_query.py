@@ -127,6 +127,7 @@ def test_a_query_comes_from_a_file_or_from_standard_input(ask: Ask, tmp_path: Pa
     [
         ("SELECT malicous FROM domains_current", "malicous"),
         ("SELEC 1", "Syntax error"),
+        ("SELEC * FROM domains", "Syntax error"),
         ("hello", "yntax error"),
         ("SELECT 1 / 0", "division by zero"),
         ("SELECT * FROM domain", "creates the tables of FEEDS and STREAMS_TO_BIGQUERY (domains)"),
@@ -134,11 +135,11 @@ def test_a_query_comes_from_a_file_or_from_standard_input(ask: Ask, tmp_path: Pa
     ],
 )
 def test_a_wrong_query_is_one_clear_line(ask: Ask, sql: str, reason: str) -> None:
-    """A failing query prints the reason and no result."""
+    """A failing query prints the reason, without control characters, and no result."""
     done = ask(sql)
     assert isinstance(done.exception, QueryRefused)
     assert reason in str(done.exception)
-    assert "\n" not in str(done.exception)
+    assert str(done.exception).isprintable()
     assert done.stdout == ""
 
 

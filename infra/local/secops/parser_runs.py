@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-from datetime import UTC, datetime
 
 from pydantic import BaseModel, ValidationError
 
@@ -13,6 +12,7 @@ from infra.local.secops.parsing.syntax import Statement, read_parser
 from infra.local.secops.parsing.tokens import ParserSyntaxError
 from infra.local.secops.parsing.udm import problems
 from infra.local.web import Answer, Request, json_answer
+from shared.contracts.minutes import utc_now
 
 _INVALID_ARGUMENT = 3
 
@@ -41,7 +41,7 @@ def run_parser_request(request: Request) -> Answer:
 
 def _result(parser: tuple[Statement, ...], log: str) -> dict[str, object]:
     try:
-        records = run_parser(parser, log, datetime.now(UTC))
+        records = run_parser(parser, log, utc_now())
     except Dropped:
         return {"parsedEvents": {}}
     except ParserError as failed:

@@ -5,13 +5,14 @@ import re
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from threading import Lock
 
 from pydantic import BaseModel, ConfigDict
 
 from infra.local.secops.journal import Accepted, Journal
 from infra.local.secops.requests import Log
+from shared.contracts.minutes import utc_now
 from shared.runtime.json_bytes import read_json
 from shared.streams.definition import look_up
 
@@ -74,7 +75,7 @@ class Store:
         self._keep = keep
         self._journal = journal
         self._begin()
-        started = datetime.now(UTC)
+        started = utc_now()
         for accepted in journal.read():
             self._count(accepted)
             # The journal has no logs.

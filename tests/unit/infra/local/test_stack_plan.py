@@ -102,6 +102,20 @@ def test_services_forward_to_the_simulated_secops(machine: Path) -> None:
     assert str(found.endpoints.secops).rpartition(":")[2] in found.part("secops").command
 
 
+def test_commands_know_what_services_were_started_with(machine: Path) -> None:
+    """Otherwise `doctor` would leave out forwarded feeds, and `status` would expect hours at another time."""
+    settings = {
+        "STREAMS": "asm_issues",
+        "SECOPS_FEEDS": "threat_lists",
+        "CHRONICLE_LOG_TYPE_THREAT_LISTS": "LISTS_CUSTOM",
+        "THREAT_LISTS": "ransomware",
+        "THREAT_LISTS_LAG_MINUTES": "60",
+        "ASM_PROJECTS": "10101",
+    }
+    known = plan(machine / "state", settings).endpoints.environment()
+    assert settings.items() <= known.items()
+
+
 def test_another_secops_takes_the_simulators_place(machine: Path) -> None:
     """With the caller's address that server is used, and no simulator is started."""
     found = plan(machine / "state", {"SECOPS_API_URL": "http://secops.example", "CHRONICLE_CUSTOMER_ID": "abc"})

@@ -197,7 +197,10 @@ def test_a_feed_without_a_licence_is_a_condition_of_the_feed_and_heals(harness: 
         harness.ask(minute)
         harness.clock.advance(minutes=1)
     assert not harness.publisher.published
-    assert conditions.read("domains") == FeedCondition(error_type="not_licensed", reason="403 for 10:00", since=NOON)
+    known = FeedCondition(
+        error_type="not_licensed", reason="403 for 10:01", since=NOON, reported=NOON + timedelta(minutes=1)
+    )
+    assert conditions.read("domains") == known
     harness.source.packages[MINUTE] = package_of(feed_lines(3))
     harness.ask()
     assert conditions.read("domains") is None

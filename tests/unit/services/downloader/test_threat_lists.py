@@ -203,6 +203,17 @@ def test_a_list_that_fails_fails_the_hour(api: SimulatedLists, kind: str, error:
     assert land(bucket, FEED.name, HOUR, reader.lines(HOUR), FEED.identity).lines == 28
 
 
+@pytest.mark.parametrize("kind", ["forbidden", "missing"])
+def test_a_list_that_is_refused_in_part_fails_the_hour(api: SimulatedLists, kind: str) -> None:
+    """What was given as a whole is not left out when a type of it is refused: half of the list would land."""
+    api.change(counts={"malware": 20})
+    api.fault(kind=kind, list="malware", after=3, times=1)
+    old = HOUR + timedelta(hours=9)
+    with pytest.raises(Retryable, match="malware was given, and not its indicators of type"):
+        read(api, "iot", "malware", limit=8, now=old)
+    assert len(read(api, "iot", "malware", limit=8, now=old)) == 22
+
+
 def test_a_missing_list_is_waited_for_and_then_left_out(api: SimulatedLists) -> None:
     """Like a missing package: it may still appear, and after some hours it holds up nothing."""
     with pytest.raises(PackageMissing, match="no-such-list"):

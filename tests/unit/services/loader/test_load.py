@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from services.loader.attempts import Attempts, job_id
 from services.loader.load import Loader
 from services.loader.rate_limit import RateLimit
-from shared.contracts.interfaces import LedgerRow
+from services.loader.rejects import keep_rejects
+from shared.contracts.interfaces import LedgerRow, Stored
 from shared.contracts.messages import MinuteAbsent, MinuteLanded
 from shared.contracts.minutes import manifest_name
 from shared.contracts.outcomes import Misconfigured, Poison, Retryable
@@ -330,6 +331,25 @@ def test_lines_that_bigquery_refuses_become_rejects(harness: LoaderHarness) -> N
     assert reject["feed_line"] == 8
     assert reject["reason"] == "JSON table encountered too many errors"
     assert json.loads(reject["line"])["object"]["id"] == "host-7"
+
+
+class _TooLargeToBeHeld(MemoryBucket):
+    """A bucket whose packages do not fit into memory."""
+
+    def read(self, name: str) -> Stored | None:
+        if name.endswith(".gz"):
+            raise MemoryError
+        return super().read(name)
+
+
+def test_refused_lines_are_found_without_holding_the_package() -> None:
+    """However large: an instance loads two dozen minutes at once, and BigQuery may refuse lines in each."""
+    bucket = _TooLargeToBeHeld()
+    landed = land(bucket, find_feed("domains"), NOON, [domain(f"host-{number}") for number in range(500)])
+    assert keep_rejects(bucket, landed, frozenset(range(1, 501)) - {7, 444}, "refused") == 2
+    kept = bucket.read(bucket.name_of(landed.uri).removesuffix(".ndjson.gz") + ".load-rejects.ndjson")
+    assert kept
+    assert [json.loads(line)["feed_line"] for line in kept.data.splitlines()] == [7, 444]
 
 
 def test_a_crash_after_a_lenient_load_changes_no_account(harness: LoaderHarness) -> None:

@@ -11,18 +11,20 @@ from tests.support.memory import MemoryBucket
 LATER = NOON + timedelta(minutes=5)
 
 
-def test_an_error_is_kept_since_it_first_occurred() -> None:
-    """The same kind of error changes nothing, another kind starts a new record, and a success removes it."""
+def test_the_last_error_is_kept_with_the_time_of_the_first() -> None:
+    """A type has the time of its first error and the text of its last, to a minute; a success removes both."""
     conditions = FeedConditions(MemoryBucket())
-    for error, now, since in (
-        (TransientError("503"), NOON, NOON),
-        (TransientError("502"), LATER, NOON),
-        (NotLicensed("403"), LATER, LATER),
+    for error, now, since, reason in (
+        (TransientError("503"), NOON, NOON, "503"),
+        (TransientError("502"), NOON + timedelta(seconds=59), NOON, "503"),
+        (TransientError("package is damaged"), LATER, NOON, "package is damaged"),
+        (TransientError("504"), LATER + timedelta(seconds=59), NOON, "package is damaged"),
+        (NotLicensed("403"), LATER, LATER, "403"),
     ):
         conditions.report("domains", error, now)
         found = conditions.read("domains")
         assert found
-        assert (found.error_type, found.since) == (error.error_type, since)
+        assert (found.error_type, found.since, found.reason) == (error.error_type, since, reason)
     conditions.clear("domains")
     assert conditions.read("domains") is None
 

@@ -326,7 +326,8 @@ def test_a_condition_of_the_destination_is_no_dead_letter() -> None:
             harness.importer().handle(message)
         condition = conditions.read("ioc_stream")
         assert condition
-        assert (condition.reason, condition.since, condition.error_type) == ("403, minute 0", NOON, "misconfigured")
+        found = condition.reason, condition.since, condition.error_type
+        assert found == (f"403, minute {minute}", NOON, "misconfigured")
         harness.now.advance(minutes=1)
     assert not harness.pubsub.published[dead_letter_topic(IOC_PAGES)]
     harness.importer().handle(message)
