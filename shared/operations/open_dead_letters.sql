@@ -1,7 +1,8 @@
 {% from "shared.warehouse/furthest.sql" import furthest %}
 {#
   Dead letters that the ledger has recorded since a moment, and what has become of their minutes: those about minutes
-  from first_minute on, and those that name none. A condition on minute stands in every look at the ledger, so that only
+  from first_minute on, and those that name none. A row without a message's id is no letter: somebody has written it into
+  the ledger, and the accounts name its minute. A condition on minute stands in every look at the ledger, so that only
   these partitions are read.
 #}
 SELECT
@@ -21,11 +22,11 @@ SELECT
 FROM (
   SELECT message_id, feed, minute, reason, error_type, attempts, source, `at`, uri
   FROM `{{ dataset }}.minutes`
-  WHERE minute >= @first_minute AND event = 'dead' AND `at` >= @since
+  WHERE minute >= @first_minute AND event = 'dead' AND `at` >= @since AND message_id IS NOT NULL
   UNION ALL
   SELECT message_id, feed, minute, reason, error_type, attempts, source, `at`, uri
   FROM `{{ dataset }}.minutes`
-  WHERE minute IS NULL AND event = 'dead' AND `at` >= @since
+  WHERE minute IS NULL AND event = 'dead' AND `at` >= @since AND message_id IS NOT NULL
 ) AS dead
 LEFT JOIN (
 {# Only of the minutes that have a letter: the windows take most of the time. -#}

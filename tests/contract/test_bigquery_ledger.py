@@ -10,9 +10,11 @@ import pytest
 from shared.contracts.interfaces import LedgerRow, MinuteState, Origin
 from shared.contracts.outcomes import Misconfigured
 from shared.gcp.ledger import BigQueryLedger
+from shared.operations.open_dead_letters import DeadLetterReader
 from shared.warehouse.tables import LEDGER
 from tests.support.doubles import NOON
 from tests.support.memory import MemoryLedger
+from tests.support.operations import mesh_of
 from tests.support.warehouse import Warehouse, utc
 
 MINUTE, NEXT = utc(10, 50), utc(10, 51)
@@ -190,6 +192,19 @@ def test_an_account_is_the_furthest_events_own(warehouse: Warehouse) -> None:
     )
     columns = "state, lines, rejected, bytes, `rows`, uri, job_id, reason, error_type, attempts"
     assert warehouse.read("minute_status", columns) == [("merged", 10, 2, 100, 8, "gs://x", "j", None, None, None)]
+
+
+def test_a_dead_row_without_a_message_is_no_letter(warehouse: Warehouse) -> None:
+    """The row of a merged minute was changed by hand: audit and status read the letters as before."""
+    warehouse.ledger.record(
+        [
+            LedgerRow("dead", NOON, "domains", MINUTE, message_id="17", **WHY),
+            LedgerRow("dead", NOON, "domains", NEXT, lines=3),
+            LedgerRow("dead", NOON, "domains"),
+        ]
+    )
+    found = DeadLetterReader(mesh_of(warehouse)).read(NOON + timedelta(hours=1))
+    assert [letter.message_id for letter in found] == ["17"]
 
 
 def test_without_tables_the_error_says_what_to_do(warehouse: Warehouse) -> None:
