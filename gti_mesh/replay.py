@@ -30,7 +30,7 @@ def replay(
     last: Annotated[
         PackageTime | None, typer.Argument(parser=package_time, metavar="TO", help="Last minute, inclusive.")
     ] = None,
-    gaps: Annotated[bool, typer.Option("--gaps", help="Instead of a range: every minute that `gaps` names.")] = False,
+    gaps: Annotated[bool, typer.Option("--gaps", help="Instead of a range: the gaps that have a remedy.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Also fetch minutes that have landed.")] = False,
     replace: Annotated[
         bool,
@@ -52,7 +52,7 @@ def replay(
     mesh = find_mesh(state)
     wanted = {span[0]: work.wanted_minutes(mesh, *span)} if span else work.missing_minutes(mesh, feed)
     if not wanted:
-        say("no gaps")
+        say("no gaps that a replay can repair")
         return
     if replace:
         _confirm_replacement(wanted, yes=yes)

@@ -55,6 +55,11 @@ class Gap:
         return {**facts, "minutes": self.minutes, "remedy": self.remedy}
 
 
+def minutes_to_replay(gaps: Iterable[Gap]) -> list[datetime]:
+    """Return the minutes of the gaps that a command repairs: requests for the others would only be dead-lettered."""
+    return [minute for gap in gaps if gap.remedy for minute in gap.period.between(gap.first, gap.last)]
+
+
 def describe(gap: Gap) -> str:
     """Return a gap in one line."""
     span = " to ".join(dict.fromkeys((format_minute(gap.first), format_minute(gap.last))))

@@ -14,6 +14,7 @@ from shared.gcp.history import history_days
 from shared.operations.accepted_replays import AcceptedReplays
 from shared.operations.coverage import read_coverages
 from shared.operations.follow import Reached, bars, follow, latest_event, reached
+from shared.operations.gaps import minutes_to_replay
 from shared.operations.mesh import Mesh
 
 # A day of one feed; more needs confirmation.
@@ -44,17 +45,13 @@ def wanted_minutes(mesh: Mesh, feed: str, first: datetime, last: datetime) -> li
 
 
 def missing_minutes(mesh: Mesh, feed: str | None) -> dict[str, list[datetime]]:
-    """Return the minutes of every gap by feed, of one feed or of all; a feed without gaps is left out."""
+    """Return the minutes of gaps that can be repaired, by feed; a feed without any is left out."""
     feeds = mesh.settings.feed_definitions()
     if feed is not None:
         feeds = (mesh.settings.feed(feed),)
         require_switched_on("feed", feed, mesh.settings.feeds)
     now = utc_now()
-    gaps = {one.feed: one.gaps(now) for one in read_coverages(mesh, feeds, now)}
-    minutes = {
-        name: [minute for gap in found for minute in gap.period.between(gap.first, gap.last)]
-        for name, found in gaps.items()
-    }
+    minutes = {one.feed: minutes_to_replay(one.gaps(now)) for one in read_coverages(mesh, feeds, now)}
     return {name: found for name, found in minutes.items() if found}
 
 
