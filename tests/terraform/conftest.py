@@ -1,6 +1,5 @@
 """Plans of the Terraform configuration, each made once per run."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -8,7 +7,6 @@ import pytest
 from shared.feeds.definition import known_feeds
 from shared.streams.definition import known_streams
 from shared.streams.forwarded import FORWARDED_FEEDS
-from tests.support.optional_tools import TERRAFORM
 from tests.terraform.planned import Plan, Workspace, workspace
 
 CUSTOMER = "00000000-0000-4000-8000-000000000000"
@@ -86,14 +84,9 @@ EVERYTHING = {
 }
 
 
-needs_terraform = pytest.mark.skipif(shutil.which("terraform") is None, reason=TERRAFORM.reason)
-
-
 @pytest.fixture(scope="session")
 def configuration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """A copy of the configuration for real Terraform; skips where Terraform is not installed."""
-    if shutil.which("terraform") is None:
-        pytest.skip(TERRAFORM.reason)
     with workspace(tmp_path_factory.mktemp("terraform")) as made:
         yield made
 

@@ -11,6 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.support import optional_tools
 from tests.support.paths import REPOSITORY
 from tests.terraform.cloud import Cloud
 from tests.terraform.configuration import DEPLOY, TERRAFORM
@@ -122,7 +125,9 @@ class Workspace:
 
 @contextmanager
 def workspace(folder: Path, cloud: Cloud | None = None) -> Iterator[Workspace]:
-    """Copy the configuration with the files that it reads, and the fake of the providers."""
+    """Copy the configuration with the files that it reads, and the fake of the providers; skip without Terraform."""
+    if shutil.which("terraform") is None:
+        pytest.skip(optional_tools.TERRAFORM.reason)
     root = folder / "infra" / "terraform" / "deploy"
     root.mkdir(parents=True)
     for file in TERRAFORM.glob("*.tf"):

@@ -7,7 +7,7 @@ import pytest
 
 from infra.topology import read_topology
 from tests.support.paths import REPOSITORY
-from tests.terraform.conftest import EVERYTHING, needs_terraform
+from tests.terraform.conftest import EVERYTHING
 from tests.terraform.planned import IMAGE, RefusedError, Workspace, workspace
 
 HERE = {"region": "europe-west3", "location": "EU"}
@@ -23,7 +23,6 @@ def first_apply(made: Workspace, **variables: object) -> None:
     made.apply(**given)
 
 
-@needs_terraform
 def test_the_first_apply_works_and_leaves_nothing_to_do(tmp_path: Path) -> None:
     """The first apply waits for newly enabled APIs, accounts and metrics, and a second has nothing to do."""
     with workspace(tmp_path) as made:
@@ -32,7 +31,6 @@ def test_the_first_apply_works_and_leaves_nothing_to_do(tmp_path: Path) -> None:
         assert made.nothing_to_do(**HERE)
 
 
-@needs_terraform
 @pytest.mark.parametrize(
     ("wait", "refusal"),
     [
@@ -51,7 +49,6 @@ def test_without_a_wait_the_first_apply_is_refused(tmp_path: Path, wait: str, re
             first_apply(made)
 
 
-@needs_terraform
 def test_an_apply_with_every_variable_works_and_leaves_nothing_to_do(tmp_path: Path) -> None:
     """Keys of one's own among them, which Google's agents may use only a while after they are granted."""
     given = {**EVERYTHING, "keys": keys("europe", "europe-west3")}
@@ -76,7 +73,6 @@ POLICIES: dict[str, dict[str, object]] = {
 }
 
 
-@needs_terraform
 @pytest.mark.parametrize("policy", POLICIES)
 def test_an_apply_fits_each_policy_of_the_page(tmp_path: Path, policy: str) -> None:
     """Each policy refuses the apply without the variable that the page names, and accepts it with it."""
@@ -90,7 +86,6 @@ def test_an_apply_fits_each_policy_of_the_page(tmp_path: Path, policy: str) -> N
         assert set(made.cloud.serving().values()) == {IMAGE}
 
 
-@needs_terraform
 def test_two_meshes_live_in_one_project(tmp_path: Path) -> None:
     """With a prefix two meshes share a project: no name is taken, and the other mesh does not change."""
     with workspace(tmp_path / "one") as one:
