@@ -1,7 +1,7 @@
 {% from "shared.warehouse/furthest.sql" import furthest %}
 {#
   Dead letters that the ledger has recorded since a moment, and what has become of their minutes: those about minutes
-  from first_minute on, and those that name none. A row without a message's id is no letter: somebody has written it into
+  from first_minute on, and those that name none. A row without a message's id is not a letter: somebody has written it into
   the ledger, and the accounts name its minute. A condition on minute stands in every look at the ledger, so that only
   these partitions are read.
 #}

@@ -68,7 +68,7 @@ def _parsed(part: object) -> object:
 
 
 def cut_member(data: bytes, name: str) -> bytes | None:
-    """Return the JSON of an object's member, or None if there is none; raise ValueError if the bytes are no object."""
+    """Return the JSON of an object's member, or None if there is none; raise ValueError if it is not an object."""
     try:
         members: dict[str, msgspec.Raw] | dict[str, bytes] = _NAMES.decode(data)
     except (msgspec.MsgspecError, RecursionError):

@@ -38,7 +38,7 @@ def is_landing(bucket: Bucket, message: IocPageLanded) -> bool:
 
 
 def landing_hour(bucket: Bucket, uri: str) -> datetime | None:
-    """Return the hour of the landing at an address, or None if it is no address of a landing."""
+    """Return the hour of the landing at an address, or None if the address is not that of a landing."""
     stem = bucket.name_of(uri).rpartition("-")[0]
     return manifest_minute(f"{stem}.json")
 

@@ -17,7 +17,7 @@ from tests.support.doubles import package_of
 from tests.support.landed import domain
 from tests.support.small_mesh import SmallMesh
 
-# Line 2 of a package is no JSON, the others are objects.
+# Line 2 of a package is not valid JSON, the others are objects.
 GOOD_LINES = (1, 3, 4)
 LINES = 4
 

@@ -127,7 +127,7 @@ def _merge(state: State, operation: Option) -> None:
         if present is MISSING or present == "":
             state.set(target, present := [])
         if not isinstance(present, list):
-            raise FilterError(f'merge: "{target}" is no list')
+            raise FilterError(f'merge: "{target}" is not a list')
         present.append(value if state.dialect.shared_merges and target != OUTPUT else copied(value))
 
 

@@ -90,7 +90,7 @@ def _message(kind: str, value: object, path: str) -> Iterator[str]:
 def _field(kind: str, value: object, path: str) -> Iterator[str]:
     if kind.endswith("*"):
         if not isinstance(value, list):
-            yield f"{path} is repeated, and {value!r} is no list"
+            yield f"{path} is repeated, and {value!r} is not a list"
             return
         for number, inner in enumerate(value):
             yield from _field(kind[:-1], inner, f"{path}[{number}]")

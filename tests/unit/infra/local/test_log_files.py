@@ -29,7 +29,7 @@ def test_a_log_is_found_by_its_part(state: StateFolder, tmp_path: Path) -> None:
 
 
 def test_the_last_lines_are_shown(state: StateFolder) -> None:
-    """As many as were asked for, and bytes that are no text do not end it."""
+    """As many as were asked for, and bytes that are not text do not end it."""
     assert last_lines(state.log("planner"), 2) == ["line 3", "line 4"]
     assert last_lines(state.log("loader"), 9)[0] == "caf\ufffd"
 

@@ -125,7 +125,7 @@ def test_letters_that_can_no_longer_be_kept_are_left_alone(console: Console) -> 
 
 
 def test_the_copy_of_a_letter_is_true_to_the_byte(console: Console) -> None:
-    """Bytes that are no text too; with what Pub/Sub knew of it."""
+    """Bytes that are not text too; with what Pub/Sub knew of it."""
     data = bytes(range(256))
     console.subscriber.add("feed-minutes", data, feed="domains")
     with console.hold() as held:

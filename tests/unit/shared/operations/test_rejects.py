@@ -39,7 +39,7 @@ def put(bucket: MemoryBucket, name: str, *records: object) -> None:
 
 
 def test_lines_of_both_objects_are_shown() -> None:
-    """What the downloader refused, and what BigQuery refused; bytes that are no text in base64."""
+    """What the downloader refused, and what BigQuery refused; bytes that are not text in base64."""
     bucket = MemoryBucket()
     manifest = landed(bucket)
     spoilt = base64.b64encode(b"\xff").decode()

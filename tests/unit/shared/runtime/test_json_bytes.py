@@ -17,7 +17,7 @@ _VALUES = st.recursive(
 
 @given(st.dictionaries(st.text(max_size=3), _VALUES, max_size=4), _VALUES)
 def test_an_object_is_cut_into_its_list_and_the_rest(rest: dict[str, object], found: object) -> None:
-    """Other members keep their values, whatever they are; a named member that is not a list is no list."""
+    """Other members keep their values, whatever they are; a named member that is not a list stays too."""
     content = {**rest, "items": found}
     others, items = cut_list(json.dumps(content).encode(), "items")
     if isinstance(found, list):

@@ -47,7 +47,7 @@ def test_an_hour_is_served_after_its_lag(lists: SimulatedLists, lag: int, newest
 
 @pytest.mark.parametrize("tier", TIERS)
 def test_a_key_reads_the_lists_of_its_tier(lists: SimulatedLists, tier: str) -> None:
-    """Others are 403, and not among the names; what is no list is 404."""
+    """Others are 403, and not among the names; what is not a list is 404."""
     lists.change(tier=tier)
     assert [one["id"] for one in json.loads(ask(lists, "").body)["data"]] == list(TIERS[tier])
     status = {name: ask(lists, f"/{name}/{HOUR:%Y%m%d%H}").status for name in LISTS}

@@ -32,7 +32,7 @@ def test_a_record_that_keeps_to_udm_has_no_problem() -> None:
         ({"event": {"metadata": {}}}, "event.metadata.event_type is not set"),
         ({"event": {**EVENT, "target": "x"}}, "event.target: 'x' is no Noun"),
         ({"event": {**EVENT, "goal": {}}}, "event.goal: no such field in UDM"),
-        ({"event": {**EVENT, "security_result": {}}}, "event.security_result is repeated, and {} is no list"),
+        ({"event": {**EVENT, "security_result": {}}}, "event.security_result is repeated, and {} is not a list"),
         ({"event": {**EVENT, "security_result": [{"severity": "BIG"}]}}, "[0].severity: 'BIG' is no ProductSeverity"),
         ({"event": {**EVENT, "target": {"port": "80"}}}, "event.target.port: '80' is no int"),
         ({"event": {**EVENT, "target": {"url": ["x"]}}}, "event.target.url: ['x'] is no string"),
