@@ -5,7 +5,9 @@ malloc that are not in use, and its decoders would not be counted. A control gro
 processes and of temporary files in memory, and kills as Cloud Run does.
 """
 
-from collections.abc import Iterator
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,11 @@ from uuid import uuid4
 
 import pytest
 
+from infra.local import process_specs
+from infra.local.tcp_ports import free_ports
+from infra.topology import read_topology
 from tests.support.optional_tools import CGROUPS
+from tests.support.waiting import PATIENCE, wait_until
 
 _ROOT = Path("/sys/fs/cgroup")
 _OWN = Path("/proc/self/cgroup")
@@ -59,6 +65,24 @@ def limited(mebibytes: float) -> Iterator[Limited]:
         yield group
     finally:
         group.folder.rmdir()
+
+
+@contextmanager
+def limited_service(name: str, group: Limited, settings: Mapping[str, str], folder: Path) -> Iterator[str]:
+    """Run a service as Cloud Run would, in a control group, and yield its address; its log is in the folder."""
+    # On Cloud Run a temporary file is memory.
+    environment = {**os.environ, "TMPDIR": "/dev/shm", "HOME": str(folder), **settings}  # noqa: S108
+    [port] = free_ports(1)
+    part = process_specs.service(name, read_topology().services[name], port, environment)
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603
+            group.command(*part.command), env=dict(part.environment), stdout=log, stderr=log, start_new_session=True
+        )
+    wait_until(lambda: part.ready() or process.poll() is not None, f"{name} answers")
+    assert process.poll() is None, (folder / "log").read_text()
+    yield f"http://127.0.0.1:{port}"
+    process.terminate()
+    process.wait(PATIENCE)
 
 
 def _parent() -> Path:

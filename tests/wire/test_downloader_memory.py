@@ -1,9 +1,7 @@
 """The whole downloader in the memory that the topology declares, with the largest lines in all packages."""
 
 import bz2
-import os
 import random
-import subprocess
 from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,17 +12,14 @@ import pytest
 import requests
 
 from infra.endpoints import Endpoints
-from infra.local import process_specs
-from infra.local.tcp_ports import free_ports
 from infra.local.virustotal.simulator import DEFAULT_KEY
 from infra.topology import read_topology
 from services.downloader.lines import MAX_LINE_BYTES
 from shared.contracts.manifests import read_manifest
 from shared.contracts.minutes import format_minute
 from shared.gcp.storage import StorageBucket, storage_client
-from tests.support.memory_limit import Limited, limited
+from tests.support.memory_limit import Limited, limited, limited_service
 from tests.support.simulator import Running
-from tests.support.waiting import PATIENCE, wait_until
 from tests.wire.conftest import envelope
 
 SERVICE = read_topology().services["downloader"]
@@ -66,27 +61,14 @@ def group() -> Iterator[Limited]:
 @pytest.fixture
 def url(wired: Endpoints, vt: Running, group: Limited, tmp_path: Path) -> Iterator[str]:
     """Run the downloader as Cloud Run would, in a control group, and yield its address."""
-    environment = {
-        **os.environ,
+    settings = {
         **wired.environment(),
         "VT_API_URL": f"{vt.url}/api/v3",
         "VT_API_KEY": DEFAULT_KEY,
         "MEMORY_LIMIT": SERVICE.memory,
-        # On Cloud Run a temporary file is memory.
-        "TMPDIR": "/dev/shm",  # noqa: S108
-        "HOME": str(tmp_path),
     }
-    [port] = free_ports(1)
-    part = process_specs.service("downloader", SERVICE, port, environment)
-    with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603
-            group.command(*part.command), env=dict(part.environment), stdout=log, stderr=log, start_new_session=True
-        )
-    wait_until(lambda: part.ready() or process.poll() is not None, "the downloader answers")
-    assert process.poll() is None, (tmp_path / "log").read_text()
-    yield f"http://127.0.0.1:{port}/"
-    process.terminate()
-    process.wait(PATIENCE)
+    with limited_service("downloader", group, settings, tmp_path) as address:
+        yield f"{address}/"
 
 
 def test_large_lines_in_every_place_fit_into_the_declared_memory(

@@ -1,7 +1,5 @@
 """Hours of threat lists in the memory that the topology declares for the service that sends them."""
 
-import os
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -12,15 +10,12 @@ import pytest
 import requests
 
 from infra.endpoints import Endpoints
-from infra.local import process_specs
-from infra.local.tcp_ports import free_ports
 from infra.topology import read_topology
 from shared.contracts.messages import MinuteLanded
 from shared.gcp.storage import StorageBucket, storage_client
 from tests.support.landings import element, land_hour, line_of
-from tests.support.memory_limit import Limited, limited
+from tests.support.memory_limit import Limited, limited, limited_service
 from tests.support.secops import CUSTOMER, RunningSecOps
-from tests.support.waiting import PATIENCE, wait_until
 from tests.wire.conftest import envelope
 
 SERVICE = read_topology().services["secops-import"]
@@ -51,8 +46,7 @@ def url(
     wired: Endpoints, bucket: StorageBucket, secops: RunningSecOps, group: Limited, tmp_path: Path
 ) -> Iterator[str]:
     """Run the service as Cloud Run would, in a control group, and yield its address."""
-    environment = {
-        **os.environ,
+    settings = {
         **wired.environment(),
         "LANDING_BUCKET": bucket.name,
         "VT_API_KEY": "a" * 64,
@@ -60,21 +54,9 @@ def url(
         "CHRONICLE_CUSTOMER_ID": CUSTOMER,
         "STREAMS": "",
         "SECOPS_FEEDS": "threat_lists",
-        # On Cloud Run a temporary file is memory.
-        "TMPDIR": "/dev/shm",  # noqa: S108
-        "HOME": str(tmp_path),
     }
-    [port] = free_ports(1)
-    part = process_specs.service("secops-import", SERVICE, port, environment)
-    with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603
-            group.command(*part.command), env=dict(part.environment), stdout=log, stderr=log, start_new_session=True
-        )
-    wait_until(lambda: part.ready() or process.poll() is not None, "the service answers")
-    assert process.poll() is None, (tmp_path / "log").read_text()
-    yield f"http://127.0.0.1:{port}/landings"
-    process.terminate()
-    process.wait(PATIENCE)
+    with limited_service("secops-import", group, settings, tmp_path) as address:
+        yield f"{address}/landings"
 
 
 def test_hours_fit_into_the_declared_memory(

@@ -35,7 +35,7 @@ def test_the_last_lines_are_shown(state: StateFolder) -> None:
 
 
 def test_a_log_is_followed_across_a_restart(state: StateFolder) -> None:
-    """A line comes once it is whole; a mesh that starts anew begins a new file, which is read from its beginning."""
+    """A line comes once it is whole; a mesh that starts again begins a new file, which is read from its start."""
     log = state.log("planner")
     texts = iter(["half a ", "line\nnext\n", None, "new file\n"])
     lines = follow(log, 1, pause=lambda _: write(log, next(texts)))
@@ -43,7 +43,7 @@ def test_a_log_is_followed_across_a_restart(state: StateFolder) -> None:
 
 
 def write(file: Path, text: str | None) -> None:
-    """Write more, or begin anew."""
+    """Write more, or begin a new file."""
     if text is None:
         file.unlink()
         return

@@ -71,7 +71,7 @@ def test_more_than_the_limit_is_cut_without_a_sign(lists: SimulatedLists) -> Non
 
 
 def test_an_indicator_can_be_on_several_lists_and_in_several_hours(lists: SimulatedLists) -> None:
-    """With the same id and other lists beside it."""
+    """It has the same id on each of them."""
     lists.change(counts=dict.fromkeys(LISTS, 30))
     on = Counter(one["id"] for name in ("malware", "trending", "cryptominer") for one in found(lists, name))
     assert {1, 3} <= set(on.values())
